@@ -1,0 +1,220 @@
+// Package config reads kiosk.toml and the policy.toml that it names. It knows the whole vocabulary of
+// both files and says everything that is wrong with them at once, with file and line. It opens no
+// device, and the structs it fills are plain: who uses them translates.
+//
+// The vocabulary is that of the design, section 6, and
+//
+//	[session]
+//	idle = "40s"          # without a scan or tap until the warning; 10s to 3m
+//	warn = "20s"          # from the warning to the end of the session; 20s to 3m
+//
+//	[web]
+//	allow_remote = false  # true: listen may be an address that other machines can reach
+//
+//	[[scanner]]           # kind = "serial" only; path or match
+//	bits   = 8            # 7 or 8
+//	parity = "none"       # none | odd | even
+//	stop   = 1            # 1 or 2
+//
+//	[[barcode]]           # what codes stand for, in this order; none: the built-in rules
+//	name      = "patron-14"      # for messages and logs; may be missing
+//	pattern   = '2\d{13}'        # for the whole code, RE2; a group, if there is one, is the number
+//	kind      = "patron"         # patron | item | isbn | command | foreign
+//	symbology = ["A", "F"]       # AIM letters; missing: any
+//	roles     = ["student"]      # of scanners: student | bin | staff; missing: all
+//	check     = "luhn"           # none | luhn | mod10 | mod43 | mod16
+//	strict    = false            # true: a wrong check digit makes the code unreadable, not just doubtful
+//	strip     = false            # true: the check digit is no part of the number
+//	rewrite   = 'P $1'           # makes the number out of the pattern's groups
+//	fallback  = false            # true: only for codes that no other rule knows
+//
+//	[import.patrons]      # and copies, loans, holds, charges
+//	barcode = "Student ID"       # our column = its header in the file
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"circdesk/kiosk"
+)
+
+// A Config is what both files say. If there are complaints, it holds what could be understood, which is
+// good for trying the devices that are named in it and for nothing else.
+type Config struct {
+	Kiosk    Kiosk
+	Session  Session
+	Web      Web
+	Scanners []Scanner
+	Barcodes []Barcode // in order; nil: the built-in rules
+	Readers  []Reader
+	Security string // the tag's security bit: none, afi, eas, both
+	ILS      ILS
+	Import   map[string]map[string]string // kind of file, our column: its header there
+	Policy   kiosk.Policy
+
+	// Notes are about what is right but has no effect.
+	Notes []Complaint
+
+	file *file
+}
+
+// Kiosk is the section [kiosk].
+type Kiosk struct {
+	ID        string // unique in the district, part of every entry's key
+	Site      string // the school's code in the library system; empty: the only school
+	Name      string // for people; ID if it is missing
+	Zone      *time.Location
+	Languages []string // at least one, the desk's own first
+	State     string   // folder of journal.db and cache.db
+	Runtime   string   // folder of control.sock and page.url
+	Policy    string   // path of policy.toml
+}
+
+// Session is the section [session].
+type Session struct {
+	Idle time.Duration // 10 s to 3 min
+	Warn time.Duration // 20 s to 3 min
+}
+
+// Web is the section [web].
+type Web struct {
+	Listen      string // host:port; port 0 is any free one
+	AllowRemote bool
+}
+
+// A Scanner is one section [[scanner]].
+type Scanner struct {
+	Name   string
+	Kind   string     // serial
+	Path   string     // its device; empty if Match is set
+	Match  Match      // of its USB device
+	Role   kiosk.Role // what a scan means when nobody is identified
+	Baud   int        // bits per second
+	Bits   int        // 7 or 8
+	Parity string     // none, odd, even
+	Stop   int        // 1 or 2
+}
+
+// A Match names a USB device by what it says of itself. The zero Match is none.
+type Match struct {
+	Vendor, Product uint16
+	Serial          string // empty: any
+}
+
+// A Barcode is one section [[barcode]].
+type Barcode struct {
+	Name        string // may be empty
+	Pattern     string // RE2, compiles
+	Kind        string // patron, item, isbn, command, foreign
+	Symbologies string // AIM letters, "AF"; empty: any
+	Roles       []string
+	Check       string // none, luhn, mod10, mod43, mod16
+	Strict      bool
+	Strip       bool
+	Rewrite     string // as in regexp.Expand; its groups exist
+	Fallback    bool
+}
+
+// A Reader is one section [[reader]].
+type Reader struct {
+	Name  string
+	Chip  string // mfrc522, pn5180
+	SPI   string // "/dev/spidev0.0"
+	Reset string // "GPIO25"
+	Busy  string // "GPIO24"; empty for mfrc522, which has no such pin
+}
+
+// ILS is the section [ils].
+type ILS struct {
+	Kind string // none, destiny, sip2
+	SIP2 SIP2
+	Out  string // folder of Destiny's files
+}
+
+// SIP2 is the section [ils.sip2]. It is zero unless that is there or the kind is sip2.
+type SIP2 struct {
+	Address      string // host:port
+	TLS          bool
+	Profile      string // koha, evergreen, fsip2, generic
+	Institution  string
+	Location     string
+	Login        string // empty: no login
+	PasswordFile string // empty: the systemd credential sip2.password
+	Checksum     bool
+	Timeout      time.Duration // 1 s to 2 min
+	Canary       string        // a card that must be known; empty: none
+}
+
+// Setup is what the core needs of c.
+func (c *Config) Setup() *kiosk.Setup {
+	return &kiosk.Setup{
+		Site: c.Kiosk.Site, Zone: c.Kiosk.Zone, Languages: c.Kiosk.Languages,
+		Policy: c.Policy, Idle: c.Session.Idle, Warn: c.Session.Warn,
+	}
+}
+
+// About is a complaint about a key of kiosk.toml by somebody who could try it: "scanner[0].path".
+func (c *Config) About(key, text string) Complaint { return c.file.about(key, text) }
+
+// Load reads the kiosk.toml at path and the policy.toml that it names. The page knows the languages of
+// catalogues. Every complaint is there, those about kiosk.toml first, each file's by line.
+func Load(path string, catalogues []string) (*Config, []Complaint) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		c := &Config{file: &file{name: path}}
+		c.file.complain("", "cannot be read: %v", cause(err))
+		return c.done(&file{})
+	}
+	c := readKiosk(Source{path, text}, catalogues)
+	if c.Kiosk.Policy == "" {
+		return c.done(&file{})
+	}
+	text, err = os.ReadFile(c.Kiosk.Policy)
+	if err != nil {
+		c.file.complain("kiosk.policy", "%q cannot be read: %v", c.Kiosk.Policy, cause(err))
+		return c.done(&file{})
+	}
+	return c.done(readPolicy(Source{c.Kiosk.Policy, text}, &c.Policy))
+}
+
+// cause is what a file system said, without the path.
+func cause(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}
+
+// Parse is Load for texts that are at hand; it does not look at kiosk.policy.
+func Parse(kiosk, policy Source, catalogues []string) (*Config, []Complaint) {
+	c := readKiosk(kiosk, catalogues)
+	return c.done(readPolicy(policy, &c.Policy))
+}
+
+// done gathers what was said about both files.
+func (c *Config) done(policy *file) (*Config, []Complaint) {
+	c.Notes = append(byLine(c.file.notes), byLine(policy.notes)...)
+	return c, append(byLine(c.file.complaints), byLine(policy.complaints)...)
+}
+
+// unique complains of names that stand in two tables. It remembers the keys in seen.
+func unique(t *table, key, name string, seen map[string]string) {
+	at := join(t.path, key)
+	if first, twice := seen[name]; twice && name != "" {
+		t.complain(at, "%q is also %s%s", name, first, t.place(first))
+		return
+	}
+	seen[name] = at
+}
+
+// place is " in line 12", or nothing if the line is not known.
+func (f *file) place(key string) string {
+	if n := f.line(key); n > 0 {
+		return fmt.Sprintf(" in line %d", n)
+	}
+	return ""
+}

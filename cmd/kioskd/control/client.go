@@ -1,0 +1,179 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// ErrAway is wrapped by the error of a daemon that cannot be reached: nobody listens on the socket, the
+// socket may not be opened, or no answer came.
+var ErrAway = errors.New("kioskd cannot be reached")
+
+// A Client asks the daemon. Its errors are the daemon's own words, or wrap ErrAway.
+type Client struct{ http http.Client }
+
+// Dial returns a Client of the daemon at a socket. It connects when something is asked.
+func Dial(socket string) *Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}
+	return &Client{http.Client{Transport: &http.Transport{DialContext: dial, ExpectContinueTimeout: hurry}}}
+}
+
+// Status asks for the desk at a glance.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	return document[Status](ctx, c, 2*hurry, http.MethodGet, "status", nil)
+}
+
+// Devices asks for the device list.
+func (c *Client) Devices(ctx context.Context) ([]Device, error) {
+	return document[[]Device](ctx, c, 2*hurry, http.MethodGet, "devices", nil)
+}
+
+// Verify has the journal's chain checked, which may take minutes.
+func (c *Client) Verify(ctx context.Context) (Verified, error) {
+	return document[Verified](ctx, c, longest, http.MethodGet, "verify", nil)
+}
+
+// Import sends a file of one of Kinds. An error of r itself is returned as it is.
+func (c *Client) Import(ctx context.Context, kind string, r io.Reader, req ImportRequest) (ImportReport, error) {
+	q := url.Values{
+		"name": {req.Name}, "taken": {req.Taken.Format(time.RFC3339)}, "force": {strconv.FormatBool(req.Force)},
+	}
+	src := &source{r: r}
+	report, err := document[ImportReport](ctx, c, longest, http.MethodPost, "import/"+url.PathEscape(kind)+"?"+q.Encode(), src)
+	if errors.Is(err, ErrAway) && src.err != nil {
+		return report, src.err
+	}
+	return report, err
+}
+
+// page is how many lines of the journal are asked for at once: between two pages the daemon waits for
+// nobody, however slowly they are read.
+const page = 1000
+
+// Journal yields the journal from number since on.
+func (c *Client) Journal(ctx context.Context, since uint64) iter.Seq2[Line, error] {
+	return func(yield func(Line, error) bool) {
+		for {
+			lines, err := rows[Line](ctx, c, fmt.Sprintf("journal?since=%d&limit=%d", since, page))
+			for _, l := range lines {
+				if l.Seq < since {
+					yield(Line{}, fmt.Errorf("the daemon's journal is out of order at number %d", l.Seq))
+					return
+				}
+				if !yield(l, nil) {
+					return
+				}
+				since = l.Seq + 1
+			}
+			if err != nil {
+				yield(Line{}, err)
+			}
+			if err != nil || len(lines) < page {
+				return
+			}
+		}
+	}
+}
+
+// Queue asks for the entries that have not reached the library system.
+func (c *Client) Queue(ctx context.Context) ([]Waiting, error) {
+	return rows[Waiting](ctx, c, "queue")
+}
+
+// A source remembers why it could not be read to its end.
+type source struct {
+	r   io.Reader
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
+
+// document asks for one JSON document.
+func document[T any](ctx context.Context, c *Client, d time.Duration, method, path string, body io.Reader) (T, error) {
+	var v T
+	text, err := c.ask(ctx, d, method, path, body)
+	if err != nil {
+		return v, err
+	}
+	if err := json.Unmarshal(text, &v); err != nil {
+		return v, fmt.Errorf("reading the daemon's answer: %w", err)
+	}
+	return v, nil
+}
+
+// rows asks for a list, one object a line.
+func rows[T any](ctx context.Context, c *Client, path string) ([]T, error) {
+	text, err := c.ask(ctx, longest, http.MethodGet, path, nil)
+	if err != nil {
+		return nil, err
+	}
+	var all []T
+	for l := range bytes.Lines(text) {
+		var p problem
+		if err := json.Unmarshal(l, &p); err == nil && p.Error != "" {
+			return all, errors.New(p.Error)
+		}
+		var v T
+		if err := json.Unmarshal(l, &v); err != nil {
+			return all, fmt.Errorf("reading the daemon's answer: %w", err)
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+// ask returns the whole answer, which must come within d.
+func (c *Client) ask(ctx context.Context, d time.Duration, method, path string, body io.Reader) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, "http://kioskd/v1/"+path, body)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		req.Header.Set("Expect", "100-continue") // so that a refusal comes before the file is sent
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, away(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, away(err)
+	}
+	if resp.StatusCode == http.StatusOK {
+		return text, nil
+	}
+	var p problem
+	if json.Unmarshal(text, &p) != nil || p.Error == "" {
+		return nil, fmt.Errorf("the daemon answers %q", resp.Status)
+	}
+	return nil, errors.New(p.Error)
+}
+
+// away says that no answer came, and why, without the made-up address.
+func away(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err
+	}
+	return fmt.Errorf("%w: %w", ErrAway, err)
+}

@@ -1,0 +1,101 @@
+package kiosk
+
+import "time"
+
+// Kind is what an act did.
+type Kind string
+
+// The acts of this version.
+const (
+	KindLoan    Kind = "loan"
+	KindRenewal Kind = "renewal"
+	KindReturn  Kind = "return"
+)
+
+// Role is what a scan means when nobody is identified: where the scanner stands.
+type Role string
+
+// The roles of scanners.
+const (
+	RoleStudent Role = "student"
+	RoleBin     Role = "bin"
+	RoleStaff   Role = "staff"
+)
+
+// Outcome is what became of a scanned item; it decides colour, shape, word and sound.
+type Outcome string
+
+// The closed set of outcomes (design section 6).
+const (
+	OutcomeLoan       Outcome = "loan"
+	OutcomeRenewal    Outcome = "renewal"
+	OutcomeReturn     Outcome = "return"
+	OutcomeHold       Outcome = "hold"
+	OutcomeTransfer   Outcome = "transfer"
+	OutcomeRepair     Outcome = "repair"
+	OutcomeUnknown    Outcome = "unknown"
+	OutcomeNotOurs    Outcome = "not_ours"
+	OutcomeAlreadyIn  Outcome = "already_in"
+	OutcomeFound      Outcome = "found"
+	OutcomeIncomplete Outcome = "incomplete"
+	OutcomeDuplicate  Outcome = "duplicate"
+	OutcomeRefused    Outcome = "refused"
+)
+
+// Clock says how far the wall clock can be trusted (facts: reliability 4, classes T0 to T3).
+type Clock string
+
+// The classes of trust.
+const (
+	ClockSynchronised Clock = "synchronised" // by NTP
+	ClockTold         Clock = "told"         // by the library system
+	ClockRestored     Clock = "restored"     // a floor from the last run
+	ClockImpossible   Clock = "impossible"   // before the build, or before the last entry
+)
+
+// An Act is what is to be written into the journal: one loan, renewal or return.
+// Grade, ItemType and Class are for statistics without names.
+type Act struct {
+	Key      Key
+	Kind     Kind
+	At       time.Time // wall time
+	Clock    Clock
+	Session  uint64
+	Role     Role
+	Patron   PatronID // who has or had the item; "" when nobody is known
+	Item     ItemID
+	TitleID  TitleID
+	Due      Due // loans and renewals
+	Renewals int // of the loan, after this act
+	Outcome  Outcome
+	Policy   string // version of the policy that decided
+	Grade    string
+	ItemType string
+	Class    string // call-number class: a Dewey hundred ("500") or the shelf word ("FIC")
+}
+
+// Delivery is how far an entry has come on its way to the library system (design section 6).
+type Delivery string
+
+// The states of a delivery.
+const (
+	Queued     Delivery = "queued"
+	Attempting Delivery = "attempting"
+	Confirmed  Delivery = "confirmed"
+	Refused    Delivery = "refused"
+	NeedsStaff Delivery = "needs_staff"
+	HandedOver Delivery = "handed_over"
+	Settled    Delivery = "settled"
+)
+
+// An Entry is an Act as it stands in the journal. Faded entries have no Patron.
+type Entry struct {
+	Act
+	Seq      uint64        // 1, 2, 3, … within one incarnation
+	Boot     string        // boot id of the machine
+	BootTime time.Duration // time since boot, by CLOCK_BOOTTIME
+	Delivery Delivery
+	Attempts int
+	Since    time.Time // of the delivery's state
+	Answer   string    // what the library system said
+}

@@ -1,0 +1,101 @@
+package kiosk
+
+import "time"
+
+// An Event is something that happened.
+type Event interface{ event() }
+
+// An Effect is something to be done: plain data, carried out by the loop in the order given and
+// answered in that order.
+type Effect interface{ effect() }
+
+type (
+	// Scanned is a code that a scanner read, with what the configured rules make of it.
+	// Patron and Item are the identities it could have; both may be set.
+	Scanned struct {
+		Source  string // the scanner's name
+		Role    Role
+		Code    string // printable and bounded; what the label says
+		Patron  PatronID
+		Item    ItemID
+		Command string // a command printed on the panel: "finish", "return", …
+		Problem Fault  // why it can be neither: isbn, unreadable, not_ours
+	}
+
+	// Tapped is a touch on the page. Seq and Session are those of the snapshot that was touched.
+	Tapped struct {
+		ID      string
+		Seq     uint64
+		Session uint64
+	}
+
+	// Found answers Find. A nil part was not found; Failed means that the cache could not be read.
+	Found struct {
+		Call    uint64
+		Account *Account
+		Copy    *Copy
+		Failed  bool
+	}
+
+	// Recorded answers Record: all acts are durable or, if not OK, their outcome is unknown.
+	Recorded struct {
+		Call uint64
+		OK   bool
+	}
+
+	// Woke is the timer that Wake asked for. Spurious ones are harmless.
+	Woke struct{}
+
+	// DeviceIs tells that a device came or went.
+	DeviceIs struct {
+		Name  string
+		Role  Role
+		Ready bool
+	}
+
+	// JournalIs tells where the journal stands: at start and whenever it can be written again.
+	// Prefix + a sequence number is a key; Next is the first free number.
+	JournalIs struct {
+		Writable bool
+		Prefix   string
+		Next     uint64
+	}
+
+	// LibraryIs tells whether the library system answers.
+	LibraryIs struct{ Up bool }
+
+	// ClockIs tells how far the wall clock can be trusted. While it is impossible, dates are
+	// reckoned from Floor, the latest plausible time.
+	ClockIs struct {
+		Trust Clock
+		Floor time.Time
+	}
+)
+
+func (Scanned) event()   {}
+func (Tapped) event()    {}
+func (Found) event()     {}
+func (Recorded) event()  {}
+func (Woke) event()      {}
+func (DeviceIs) event()  {}
+func (JournalIs) event() {}
+func (LibraryIs) event() {}
+func (ClockIs) event()   {}
+
+type (
+	// Find asks the cache for a patron's account, for a copy, or for both. Answer: Found.
+	Find struct {
+		Call   uint64
+		Patron PatronID
+		Item   ItemID
+	}
+
+	// Record asks the journal to make acts durable in one transaction. Answer: Recorded.
+	Record struct {
+		Call uint64
+		Acts []Act
+	}
+)
+
+func (Find) effect()   {}
+func (Record) effect() {}

@@ -1,0 +1,81 @@
+-- What is decided from: the last snapshot of the library system with the journal's entries applied.
+-- It can be deleted at any time. Times are microseconds since 1970 (UTC), 0 for unknown; dates ISO 8601 text.
+--
+-- An import builds a table of the same columns and indexes beside the live one and renames it. The
+-- number at the end of an index's name is that of the import, so that both can stand side by side.
+-- The rowid of an imported row says where in the file it stood.
+
+CREATE TABLE applied (
+    id          INTEGER PRIMARY KEY CHECK (id = 1),
+    incarnation TEXT    NOT NULL, -- of the journal
+    seq         INTEGER NOT NULL  -- of the last entry that is applied here
+) STRICT;
+
+CREATE TABLE imports (
+    kind  TEXT PRIMARY KEY,
+    runs  INTEGER NOT NULL,
+    at    INTEGER NOT NULL,
+    taken INTEGER NOT NULL,
+    rows  INTEGER NOT NULL,
+    kept  INTEGER NOT NULL,
+    bad   INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE patrons (
+    barcode     TEXT    NOT NULL,
+    name        TEXT    NOT NULL, -- nickname or first name
+    type        TEXT    NOT NULL,
+    grade       TEXT    NOT NULL,
+    homeroom    TEXT    NOT NULL,
+    language    TEXT    NOT NULL,
+    inactive    INTEGER NOT NULL,
+    expires     TEXT    NOT NULL, -- date; '' never
+    district_id TEXT    NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX patrons_barcode_0 ON patrons (barcode);
+
+CREATE TABLE copies (
+    barcode     TEXT NOT NULL,
+    title_id    TEXT NOT NULL,
+    title       TEXT NOT NULL,
+    author      TEXT NOT NULL,
+    call_number TEXT NOT NULL,
+    circ_type   TEXT NOT NULL,
+    site        TEXT NOT NULL, -- '' this one
+    status      TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX copies_barcode_0 ON copies (barcode);
+CREATE INDEX copies_title_0 ON copies (title_id);
+
+CREATE TABLE loans (
+    item     TEXT    NOT NULL,
+    patron   TEXT    NOT NULL,
+    at       INTEGER NOT NULL,
+    due      TEXT    NOT NULL, -- date, or date-time with offset
+    renewals INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX loans_item_0 ON loans (item);
+CREATE INDEX loans_patron_0 ON loans (patron, due);
+
+-- The journal marks holds instead of changing them for good, each with the number of the entry that
+-- did it. So the state before any entry can be told, and applying entries again changes nothing.
+CREATE TABLE holds (
+    patron   TEXT    NOT NULL,
+    title_id TEXT    NOT NULL,
+    wanted   TEXT    NOT NULL,           -- the copy that the file names; '' any copy of the title
+    item     TEXT    NOT NULL,           -- the copy it is for now: as wanted, or the one that waits
+    placed   INTEGER NOT NULL,
+    site     TEXT    NOT NULL,           -- pickup site; '' this one
+    ready    INTEGER NOT NULL,
+    ready_by INTEGER NOT NULL DEFAULT 0, -- the entry that made it ready; 0 the file did, or nobody
+    taken_by INTEGER NOT NULL DEFAULT 0  -- the loan that fulfilled it; 0 open
+) STRICT;
+CREATE UNIQUE INDEX holds_patron_0 ON holds (patron, title_id, wanted);
+CREATE INDEX holds_title_0 ON holds (title_id, item);
+CREATE INDEX holds_item_0 ON holds (item);
+
+CREATE TABLE charges (
+    patron TEXT    NOT NULL,
+    amount INTEGER NOT NULL -- minor units
+) STRICT;
+CREATE INDEX charges_patron_0 ON charges (patron, amount);
