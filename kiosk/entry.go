@@ -5,12 +5,23 @@ import "time"
 // Kind is what an act did.
 type Kind string
 
-// The acts of this version.
+// The acts of this version. The cache must apply them all:
+//   - a loan opens the item's loan (replacing what it has), a renewal moves the end of it, a return ends it;
+//   - an enrolment makes Card a card of Patron;
+//   - of the tags, a loan and a renewal want "clear", a return wants "set" (Copy.Pending), and tag_cleared
+//     and tag_set fulfil that wish; tag_failed leaves it. None of these three changes a loan.
 const (
-	KindLoan    Kind = "loan"
-	KindRenewal Kind = "renewal"
-	KindReturn  Kind = "return"
+	KindLoan       Kind = "loan"
+	KindRenewal    Kind = "renewal"
+	KindReturn     Kind = "return"
+	KindEnrolment  Kind = "enrolment"
+	KindTagSet     Kind = "tag_set"
+	KindTagCleared Kind = "tag_cleared"
+	KindTagFailed  Kind = "tag_failed"
 )
+
+// lends tells the acts of circulation from those round about it.
+func (k Kind) lends() bool { return k == KindLoan || k == KindRenewal || k == KindReturn }
 
 // Role is what a scan means when nobody is identified: where the scanner stands.
 type Role string
@@ -53,7 +64,7 @@ const (
 	ClockImpossible   Clock = "impossible"   // before the build, or before the last entry
 )
 
-// An Act is what is to be written into the journal: one loan, renewal or return.
+// An Act is what is to be written into the journal: one loan, renewal or return, one card or one book's tags.
 // Grade, ItemType and Class are for statistics without names.
 type Act struct {
 	Key      Key
@@ -62,7 +73,8 @@ type Act struct {
 	Clock    Clock
 	Session  uint64
 	Role     Role
-	Patron   PatronID // who has or had the item; "" when nobody is known
+	Patron   PatronID   // who has or had the item; "" when nobody is known
+	Card     Credential // enrolments
 	Item     ItemID
 	TitleID  TitleID
 	Due      Due // loans and renewals

@@ -18,8 +18,9 @@ type (
 		Code    string // printable and bounded; what the label says
 		Patron  PatronID
 		Item    ItemID
-		Command string // a command printed on the panel: "finish", "return", …
-		Problem Fault  // why it can be neither: isbn, unreadable, not_ours
+		Card    Credential // a tapped card: nothing else is set but Problem: one_card, random_card
+		Command string     // a command printed on the panel: "finish", "return", …
+		Problem Fault      // why it can be neither: isbn, unreadable, not_ours
 	}
 
 	// Tapped is a touch on the page. Seq and Session are those of the snapshot that was touched.
@@ -46,9 +47,23 @@ type (
 	// Woke is the timer that Wake asked for. Spurious ones are harmless.
 	Woke struct{}
 
+	// Laid tells all tags that lie on a reader, whenever that changes.
+	Laid struct {
+		Source string
+		Role   Role
+		Tags   []TagOn
+	}
+
+	// Secured answers Secure: Failed are the tags that three tries could not change.
+	Secured struct {
+		Call   uint64
+		Failed []string
+	}
+
 	// DeviceIs tells that a device came or went.
 	DeviceIs struct {
 		Name  string
+		Kind  string // DeviceScanner, DeviceReader, …; "": a scanner
 		Role  Role
 		Ready bool
 	}
@@ -57,8 +72,15 @@ type (
 	// Prefix + a sequence number is a key; Next is the first free number.
 	JournalIs struct {
 		Writable bool
+		Reserve  bool // the disk is nearly full: only returns are taken
 		Prefix   string
 		Next     uint64
+	}
+
+	// AlarmIs tells that a trouble begins or ends that a shell knows of.
+	AlarmIs struct {
+		Alarm Alarm
+		On    bool
 	}
 
 	// LibraryIs tells whether the library system answers.
@@ -81,12 +103,17 @@ func (DeviceIs) event()  {}
 func (JournalIs) event() {}
 func (LibraryIs) event() {}
 func (ClockIs) event()   {}
+func (AlarmIs) event()   {}
+func (Laid) event()      {}
+func (Secured) event()   {}
 
 type (
-	// Find asks the cache for a patron's account, for a copy, or for both. Answer: Found.
+	// Find asks the cache for a patron's account (by barcode or by card), for a copy, or for both.
+	// Answer: Found.
 	Find struct {
 		Call   uint64
 		Patron PatronID
+		Card   Credential
 		Item   ItemID
 	}
 
@@ -95,7 +122,17 @@ type (
 		Call uint64
 		Acts []Act
 	}
+
+	// Secure asks a reader to change tags and to read them back, trying three times: On, the gate alarms.
+	// Answer: Secured.
+	Secure struct {
+		Call   uint64
+		Source string
+		Tags   []string // their numbers
+		On     bool
+	}
 )
 
+func (Secure) effect() {}
 func (Find) effect()   {}
 func (Record) effect() {}

@@ -81,15 +81,25 @@ func soundOf(o Outcome) Sound {
 func (k *step) binScanned(ev Scanned) {
 	k.openBin()
 	code := ItemID(ev.Code)
+	card := ev.Command != "" || ev.Card != "" || ev.Item == "" && ev.Patron != ""
+	if card {
+		code = "card" // whose it is, the bin must not know
+	}
 	if code == k.Bin.Last && k.At.Sub(k.Bin.LastAt) < bounce {
 		k.Bin.Tally.Duplicate++
 		k.sound(SoundDuplicate)
 		return
 	}
 	k.Bin.Last, k.Bin.LastAt = code, k.At
-	line := Line{Item: code, Tail: tail(ev.Code)}
+	line := Line{Item: code, Tail: tail(string(code))}
+	if ev.Patron != "" {
+		line = Line{} // of what may be a card nothing is kept
+	}
 	switch {
+	case card:
+		k.binRefuse(line, FaultCardHere)
 	case !k.Writable:
+		k.Bin.Last = "" // the next try counts
 		k.binRefuse(line, FaultBorrowingOff)
 	case ev.Problem == FaultNotOurs:
 		line.Outcome = OutcomeNotOurs
@@ -97,12 +107,15 @@ func (k *step) binScanned(ev Scanned) {
 	case ev.Problem == FaultUnreadable:
 		line.Outcome = OutcomeUnknown
 		k.binLine(line)
+	case ev.Problem == FaultIncomplete:
+		line.Outcome = OutcomeIncomplete
+		k.binLine(line)
 	case ev.Problem != "":
 		k.binRefuse(line, ev.Problem)
-	case ev.Command != "" || ev.Item == "" && ev.Patron != "":
-		k.binRefuse(line, FaultCardHere)
+	case ev.Item == "":
+		k.binRefuse(line, FaultUnreadable)
 	case !k.ask(Question{Session: k.Bin.Session, Role: RoleBin, Patron: ev.Patron, Item: ev.Item, Code: ev.Code}):
-		k.Bin.Last = "" // so that the next try counts
+		k.Bin.Last = ""
 		k.binRefuse(line, FaultTryAgain)
 	}
 }
@@ -114,7 +127,8 @@ func (k *step) openBin() {
 		k.Bin = Bin{Session: k.Sessions}
 	}
 	k.Bin.Until = k.At.Add(waitBin)
-	if k.Mode == ModeAttract || k.Mode == ModeClosed || k.Mode == ModeAside {
+	switch k.Mode {
+	case ModeAttract, ModeClosed, ModeOutOfOrder, ModeAside:
 		k.Bin.Looking = false
 		k.leave()
 	}
@@ -127,7 +141,9 @@ func (k *step) binFound(q Question, ev Found) {
 	line := Line{Item: ItemID(q.Code), Tail: tail(q.Code)}
 	switch {
 	case ev.Failed:
-		k.Bin.Last = ""
+		if k.Bin.Last = ""; q.Patron != "" {
+			line = Line{}
+		}
 		k.binRefuse(line, FaultTryAgain)
 	case ev.Copy != nil && k.recording(ev.Copy.Item.ID):
 		k.Bin.Tally.Duplicate++
@@ -138,7 +154,8 @@ func (k *step) binFound(q Question, ev Found) {
 			k.binRefuse(line, FaultTryAgain)
 		}
 	case ev.Account != nil:
-		k.binRefuse(line, FaultCardHere)
+		k.Bin.Last = "card"
+		k.binRefuse(Line{}, FaultCardHere)
 	default:
 		line.Outcome = OutcomeUnknown
 		k.binLine(line)
@@ -167,9 +184,11 @@ func (k *step) binLine(l Line) {
 	k.sound(soundOf(l.Outcome))
 	i := slices.IndexFunc(k.Bin.Aside, func(a Line) bool { return a.Item == l.Item })
 	switch {
+	case l.Item == "", l.Fault == FaultTryAgain, i >= 0 && l.Fault == FaultBorrowingOff:
+		// says nothing new of a book
 	case i >= 0:
 		k.Bin.Aside = slices.Delete(slices.Clone(k.Bin.Aside), i, i+1)
-	case l.Outcome != OutcomeReturn && l.Outcome != OutcomeAlreadyIn && l.Fault != FaultTryAgain:
+	case l.Outcome != OutcomeReturn && l.Outcome != OutcomeAlreadyIn:
 		aside := append(slices.Clip(k.Bin.Aside), l)
 		k.Bin.Aside = aside[max(0, len(aside)-maxAside):]
 	}
@@ -193,6 +212,8 @@ func count(t *Tally, o Outcome) {
 		t.AlreadyIn++
 	case OutcomeFound:
 		t.Found++
+	case OutcomeIncomplete:
+		t.Incomplete++
 	case OutcomeRefused:
 		t.Refused++
 	}

@@ -147,13 +147,19 @@ func claimed(c Copy, patron PatronID) bool {
 // recorded is the journal's answer. What it could not promise is not shown as done; nobody knows
 // whether it was, so the desk closes until the journal is there again and tells.
 func (k *step) recorded(ev Recorded) {
-	q, ok := k.answered(ev.Call)
+	q, ok := k.answered(ev.Call, true)
+	k.wishTags(q, ev.OK)
 	switch {
 	case !ok:
 	case !ev.OK:
 		k.Writable = false
 		k.sound(SoundWarn)
+		k.unsure(q)
+	case q.Acts[0].Kind == KindEnrolment && q.Session == k.Session:
+		k.enrolled()
+	case !q.Acts[0].Kind.lends():
 	case q.Role == RoleBin:
+		k.giveUp(q.Acts[0])
 		k.binned(q)
 	case q.Session != k.Session:
 		// it stands in the journal; whoever it is for has left
@@ -163,6 +169,23 @@ func (k *step) recorded(ev Recorded) {
 		k.add(q.Lines[0])
 		k.sound(soundOf(q.Lines[0].Outcome))
 	}
+}
+
+// giveUp takes a book that has come back out of the account of whoever stands at the desk.
+func (k *step) giveUp(a Act) {
+	if a.Kind == KindReturn && k.Known {
+		k.Account.Loans = slices.DeleteFunc(slices.Clone(k.Account.Loans), func(b Borrowed) bool { return b.Item.ID == a.Item })
+	}
+}
+
+// unsure puts a book of the bin aside, of which nobody knows whether it is recorded: read again, it must
+// not pass for a double.
+func (k *step) unsure(q Question) {
+	if q.Role != RoleBin || q.Session != k.Bin.Session || q.Lines == nil {
+		return
+	}
+	k.Bin.Last = ""
+	k.binRefuse(Line{Item: q.Lines[0].Item, Title: q.Lines[0].Title, Tail: q.Lines[0].Tail}, FaultBorrowingOff)
 }
 
 // account carries durable acts into the patron's account and onto the screen.
@@ -179,16 +202,14 @@ func (k *step) account(q Question) {
 	}
 	k.Refusals = 0
 	k.sound(SoundOK)
-	if len(q.Lines) == 1 && k.Mode != ModeAccount && k.Mode != ModeRenewed {
-		k.add(q.Lines[0])
-		return
+	if k.Mode == ModeAccount || k.Mode == ModeRenewed {
+		k.show(ModeRenewed)
 	}
-	k.showRenewed(q.Lines)
+	k.addNew(q.Lines)
 }
 
-// showRenewed puts the results of renewals on top of what the visit has done.
-func (k *step) showRenewed(lines []Line) {
-	k.show(ModeRenewed)
+// addNew puts lines on top of the visit's, each in the place of the item's older one.
+func (k *step) addNew(lines []Line) {
 	for _, l := range slices.Backward(lines) {
 		k.Lines = slices.DeleteFunc(slices.Clone(k.Lines), func(old Line) bool { return old.Item == l.Item })
 		k.add(l)
@@ -203,7 +224,8 @@ func (k *step) renewSome(key string) {
 	q := Question{Session: k.Session, Role: RoleStudent}
 	var refused []Line
 	for i, b := range k.Account.Loans {
-		if key != "" && renewKey(i) != key || k.recording(b.Item.ID) {
+		done := key == "" && k.find(b.Item.ID) >= 0 // in this visit
+		if key != "" && renewKey(i) != key || done || k.recording(b.Item.ID) {
 			continue
 		}
 		due, fault := k.renewal(b)
@@ -218,7 +240,8 @@ func (k *step) renewSome(key string) {
 		q.Acts, q.Lines, q.Items = append(q.Acts, act), append(q.Lines, line), append(q.Items, b.Item)
 	}
 	if len(q.Acts) == 0 {
-		k.showRenewed(refused)
+		k.show(ModeRenewed)
+		k.addNew(refused)
 		return
 	}
 	q.Lines = append(q.Lines, refused...)

@@ -20,6 +20,7 @@ type PatronType struct {
 	Limits       map[string]int // and per circulation type; see Policy.Limit
 	BlockOverdue int            // overdue items from which borrowing stops; 0: never
 	BlockCharges int64          // minor units from which borrowing stops; 0: never
+	Staff        bool           // may enrol cards
 }
 
 // RuleFor is the pair that a Rule is for: patron type and circulation type.

@@ -1,6 +1,9 @@
 package kiosk
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // scanned is a code from a scanner. What it may be is told by the rules of the config; what it is
 // meant for is told by where the desk stands. A scan never toggles between lending and returning.
@@ -12,73 +15,103 @@ func (k *step) scanned(ev Scanned) {
 	if k.Mode == ModeBin || k.Mode == ModeAside {
 		k.leaveBinScreen()
 	}
+	enrol := k.Enrol
 	k.clearNotice()
 	k.wakeUp()
 	switch {
-	case k.halted():
+	case k.halted(ev):
 	case ev.Command != "":
 		k.act(ev.Command)
-	case ev.Problem != "":
-		k.refuse(ev.Problem, Line{Tail: tail(ev.Code)})
+	case ev.Problem != "" || ev.Patron == "" && ev.Item == "" && ev.Card == "":
+		k.refuse(cmp.Or(ev.Problem, FaultUnreadable), Line{Tail: tail(ev.Code)})
 		k.threeRefusals()
 	default:
-		k.lookUp(ev)
+		k.lookUp(ev, enrol)
 	}
 }
 
 // halted refuses a scan while the desk takes none.
-func (k *step) halted() bool {
-	f := map[Mode]Fault{ModeBorrowingOff: FaultBorrowingOff, ModeOutOfOrder: FaultOutOfOrder, ModeClosed: FaultClosed}[k.rest()]
-	if f == "" || f == FaultClosed && k.Session != 0 {
+func (k *step) halted(ev Scanned) bool {
+	switch {
+	case !k.Writable:
+		k.refuse(FaultBorrowingOff, Line{})
+	case k.deaf():
+		k.refuse(FaultOutOfOrder, Line{})
+	case k.closed() && k.Session == 0:
+		k.refuse(FaultClosed, Line{})
+	case k.Reserve && k.Mode != ModeReturn && ev.Command == "":
+		k.refuse(FaultBorrowingOff, Line{})
+	default:
 		return false
 	}
-	k.refuse(f, Line{})
 	return true
 }
 
 // wakeUp takes a scan or a tap as a sign of life.
 func (k *step) wakeUp() {
-	if k.Mode == ModeStillThere || k.Mode == ModeHelp && k.Known {
+	switch {
+	case k.Mode == ModeStillThere, k.Mode == ModeHelp && k.inVisit():
 		k.show(k.Back)
-		return
+	case k.Mode == ModeBye:
+		k.leave() // the next one must not get the language and the number of the one before
+	default:
+		k.Until = k.deadline(k.Mode)
 	}
-	k.Until = k.deadline(k.Mode)
 }
+
+// inVisit tells whether somebody with a card, or with books to give back, stands at the desk.
+func (s State) inVisit() bool { return s.Session != 0 && s.Back != ModeBlocked }
 
 // leaveBinScreen makes room for a student while the run goes on underneath.
 func (k *step) leaveBinScreen() {
 	k.Visit = Visit{Lang: k.Setup.Languages[0]}
 	k.show(ModeAttract)
+	if k.closed() {
+		k.show(ModeClosed)
+	}
 }
 
-func (k *step) lookUp(ev Scanned) {
-	q := Question{Session: k.Session, Role: ev.Role, Patron: ev.Patron, Item: ev.Item, Code: ev.Code}
+func (k *step) lookUp(ev Scanned, enrol Credential) {
+	q := Question{Session: k.Session, Role: ev.Role, Patron: ev.Patron, Card: ev.Card, Item: ev.Item, Code: ev.Code}
+	if ev.Patron != "" {
+		q.Enrol = enrol
+	}
 	if !k.ask(q) {
 		k.refuse(FaultTryAgain, Line{})
 		return
 	}
-	if !k.Known && k.Mode != ModeReturn && ev.Patron != "" {
+	if !k.Known && k.Mode != ModeReturn && q.card() {
 		k.show(ModeWho)
 	}
 }
 
+// card tells whether a question is of a card, or of what may be one.
+func (q Question) card() bool { return q.Patron != "" || q.Card != "" }
+
 // found is the cache's answer about a code. Where both a patron and an item have it, an empty room
 // takes it for a card, a visit takes it for a book.
 func (k *step) found(ev Found) {
-	q, ok := k.answered(ev.Call)
+	q, ok := k.answered(ev.Call, false)
 	if !ok {
 		return
 	}
 	k.NoCache = ev.Failed
+	if ev.Copy != nil {
+		k.mend(q, *ev.Copy)
+	}
 	if q.Role == RoleBin {
 		k.binFound(q, ev)
 		return
 	}
 	inVisit := k.Known || k.Mode == ModeReturn
 	switch {
+	case k.late(q):
+		// whoever scanned it has left; the next one must not get it
 	case ev.Failed:
 		k.backFromWho()
 		k.refuse(FaultTryAgain, Line{})
+	case ev.Account != nil && q.Enrol != "":
+		k.enrol(q, *ev.Account)
 	case ev.Account != nil && !(ev.Copy != nil && inVisit):
 		k.card(*ev.Account)
 	case ev.Copy != nil:
@@ -88,12 +121,15 @@ func (k *step) found(ev Found) {
 	}
 }
 
-// book is an item that a scan has found. It counts for the visit in which it was scanned, or, scanned
-// in an empty room, for the next card.
+// late tells whether an answer has come after the visit for which it was asked. What was scanned in an
+// empty room, just before the card, is for the visit that the card began.
+func (k *step) late(q Question) bool {
+	return q.Session != 0 && q.Session != k.Session || k.At.Sub(q.At) >= waitWho
+}
+
+// book is an item that a scan has found.
 func (k *step) book(q Question, c Copy) {
 	switch {
-	case q.Session != 0 && q.Session != k.Session:
-		// whoever scanned it has left; the next one must not get it
 	case k.Mode == ModeReturn:
 		k.giveBack(q, c)
 	case k.Known:
@@ -105,8 +141,8 @@ func (k *step) book(q Question, c Copy) {
 
 // itemFirst keeps a book until a card comes.
 func (k *step) itemFirst(c Copy) {
-	if k.Mode != ModeItemFirst {
-		k.Lines, k.Waiting = nil, nil
+	if k.Mode != ModeItemFirst && k.Mode != ModeWho {
+		k.Visit = Visit{Lang: k.Lang, Chosen: k.Chosen}
 	}
 	k.show(ModeItemFirst)
 	if slices.Contains(k.Waiting, c.Item.ID) {
@@ -124,10 +160,13 @@ func (k *step) itemFirst(c Copy) {
 
 // unknown is a code that neither a patron nor an item has.
 func (k *step) unknown(q Question) {
-	if q.Session != k.Session {
+	if q.Card != "" && k.staff() {
+		k.show(ModeBorrow)
+		k.Enrol, k.Notice, k.Clears = q.Card, FaultScanCard, k.At.Add(waitEnrol)
+		k.sound(SoundTick)
 		return
 	}
-	if k.Known || k.Mode == ModeReturn || q.Patron == "" {
+	if k.Known || k.Mode == ModeReturn || !q.card() {
 		f := FaultUnknownItem
 		if q.Item == "" {
 			f = FaultUnknownCard
@@ -147,6 +186,27 @@ func (k *step) unknown(q Question) {
 	k.sound(SoundUnknown)
 }
 
+// staff tells whether the one who stands there may enrol cards.
+func (s State) staff() bool {
+	return s.Known && s.Setup.Policy.Patrons[s.Account.Patron.Type].Staff
+}
+
+// enrol makes a new card that of the patron whose barcode has been scanned after it.
+func (k *step) enrol(q Question, a Account) {
+	k.show(ModeBorrow)
+	act := Act{Kind: KindEnrolment, Patron: a.Patron.ID, Card: q.Enrol}
+	if !k.record(Question{Session: k.Session, Role: q.Role, Acts: []Act{act}}) {
+		k.refuse(FaultTryAgain, Line{})
+	}
+}
+
+// enrolled says that a new card works.
+func (k *step) enrolled() {
+	k.clearNotice()
+	k.Notice, k.Clears = FaultCardLinked, k.At.Add(waitNotice)
+	k.sound(SoundOK)
+}
+
 // backFromWho goes back to where a look-up came from.
 func (k *step) backFromWho() {
 	if k.Mode != ModeWho {
@@ -156,6 +216,7 @@ func (k *step) backFromWho() {
 		k.show(ModeItemFirst)
 		return
 	}
+	k.Visit = Visit{Lang: k.Lang, Chosen: k.Chosen, Tries: k.Tries, Refusals: k.Refusals}
 	k.show(ModeAttract)
 }
 
@@ -166,7 +227,11 @@ func (k *step) card(a Account) {
 		k.sound(SoundTick)
 		return
 	}
-	waiting, lang, chosen := k.Waiting, k.Lang, k.Chosen && !k.Known && k.Mode != ModeBye
+	if k.Reserve {
+		k.refuse(FaultBorrowingOff, Line{})
+		return
+	}
+	waiting, lang, chosen := k.Waiting, k.Lang, k.Chosen && !k.Known
 	k.Visit = Visit{Lang: k.Setup.Languages[0]}
 	switch {
 	case chosen:
@@ -185,7 +250,9 @@ func (k *step) card(a Account) {
 	k.show(ModeBorrow)
 	k.sound(SoundOK)
 	for _, item := range waiting {
-		k.ask(Question{Session: k.Session, Role: RoleStudent, Item: item, Code: string(item)})
+		if !k.ask(Question{Session: k.Session, Role: RoleStudent, Item: item, Code: string(item)}) {
+			k.refuse(FaultTryAgain, Line{Item: item, Tail: tail(string(item))})
+		}
 	}
 }
 
@@ -198,7 +265,7 @@ func (k *step) threeRefusals() {
 }
 
 func (k *step) callHelp(back Mode) {
-	if k.Mode != ModeHelp {
+	if k.Mode != ModeHelp && k.Mode != ModeStillThere { // those know where to lead back to
 		k.Back = back
 	}
 	k.Refusals = 0

@@ -1,6 +1,9 @@
 package kiosk
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Mode names a screen (design section 6).
 type Mode string
@@ -70,12 +73,23 @@ type Line struct {
 	Fault      Fault // why not, or "" (refused lines, and renewals that failed)
 }
 
+// The kinds of devices that the desk knows more of than their names.
+const (
+	DeviceScanner = "scanner"
+	DeviceReader  = "reader"
+	DevicePrinter = "printer"
+)
+
 // A Device is a device as the desk sees it.
 type Device struct {
 	Name  string
+	Kind  string // DeviceScanner, DeviceReader, …; "": a scanner
 	Role  Role
 	Ready bool
 }
+
+// is tells whether d is a device of a kind.
+func (d Device) is(kind string) bool { return cmp.Or(d.Kind, DeviceScanner) == kind }
 
 // A Standing is an alarm and since when it stands.
 type Standing struct {
@@ -110,10 +124,10 @@ type Screen struct {
 
 // A Tally counts a bin session by outcome.
 type Tally struct {
-	Return, Hold, Transfer, Repair, Unknown, NotOurs, AlreadyIn, Found, Duplicate, Refused int
+	Return, Hold, Transfer, Repair, Unknown, NotOurs, AlreadyIn, Found, Duplicate, Refused, Incomplete int
 }
 
 // All is the number of items read, duplicates left out.
 func (t Tally) All() int {
-	return t.Return + t.Hold + t.Transfer + t.Repair + t.Unknown + t.NotOurs + t.AlreadyIn + t.Found + t.Refused
+	return t.Return + t.Hold + t.Transfer + t.Repair + t.Unknown + t.NotOurs + t.AlreadyIn + t.Found + t.Refused + t.Incomplete
 }

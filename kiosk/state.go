@@ -17,10 +17,15 @@ type State struct {
 	Visit // one visit; wiped whole when it ends
 	Bin   Bin
 
+	Pads     []Pad
+	Securing []Securing // books whose tags are to be changed
+	BadTags  []ItemID   // of which a person must look at the tags
+
 	Sessions uint64     // the last session number given out
 	Calls    uint64     // the last call number given out
 	Open     []Question // asked and not yet answered, oldest first; at most maxOpen
 	Writable bool       // the journal
+	Reserve  bool       // it takes returns only
 	Prefix   string     // of the journal's keys
 	Next     uint64     // the next entry's number
 	Devices  []Device
@@ -28,6 +33,7 @@ type State struct {
 	NoCache  bool // the last look-up failed
 	Clock    Clock
 	Floor    time.Time // the latest plausible time, while Clock is impossible
+	Told     []Alarm   // the troubles that shells have told of
 	Alarms   []Standing
 	Heard    []Heard // the last eight sounds
 	Sounds   uint64  // sounds so far
@@ -50,9 +56,10 @@ type Visit struct {
 	Back     Mode   // where still_there and help lead back to
 	Waiting  []ItemID
 	Notice   Fault
-	Clears   time.Time // when Notice goes by itself
-	Refusals int       // refused items in a row
-	Tries    int       // unknown cards in a row
+	Clears   time.Time  // when Notice goes by itself
+	Refusals int        // refused items in a row
+	Tries    int        // unknown cards in a row
+	Enrol    Credential // the new card whose barcode is to be scanned next
 }
 
 // A Bin is a run of returns by a technician: no card, no touch.
@@ -71,14 +78,17 @@ type Bin struct {
 // A Question is a Find or Record that waits for its answer.
 type Question struct {
 	Call    uint64
+	At      time.Time // when it was asked
 	Session uint64
 	Role    Role
 	Patron  PatronID // a Find's
+	Card    Credential
 	Item    ItemID
-	Code    string // what the label said
-	Acts    []Act  // a Record's
-	Lines   []Line // what the screen shows once the acts are durable
-	Items   []Item // of the acts
+	Enrol   Credential // the card that is to be the found patron's
+	Code    string     // what the label said
+	Acts    []Act      // a Record's
+	Lines   []Line     // what the screen shows once the acts are durable
+	Items   []Item     // of the acts
 }
 
 // Shown says since when a screen stands.
@@ -90,7 +100,7 @@ type Shown struct {
 // The limits of what a State holds.
 const (
 	maxOpen    = 8   // questions; a scanner outruns the disk only when something is wrong
-	maxWaiting = 10  // items scanned before the card
+	maxWaiting = 5   // items scanned before the card; with the card's own question they fit into maxOpen
 	maxLines   = 100 // lines of one visit
 	maxAside   = 200 // exceptions of one bin run
 	maxStrip   = 8   // lines of the bin's strip
@@ -108,7 +118,9 @@ const (
 	waitBye       = 3 * time.Second
 	waitHelp      = 60 * time.Second
 	waitWho       = 10 * time.Second
+	waitEnrol     = 30 * time.Second
 	waitNotice    = 6 * time.Second
+	lastTicks     = 5 // seconds of the countdown that are heard
 	waitBin       = 10 * time.Minute
 	bounce        = 10 * time.Second       // the same book in the bin: a double read
 	tapThrough    = 250 * time.Millisecond // a tap so soon after a change was meant for the screen before
@@ -127,7 +139,7 @@ func New(u *Setup, at time.Time, last uint64) State {
 // Wake says when the desk wants its next Woke; zero: not before the next event.
 func (s State) Wake() time.Time {
 	next := time.Time{}
-	for _, t := range []time.Time{s.Until, s.Clears, s.Bin.Until, s.tick(), s.turn()} {
+	for _, t := range []time.Time{s.Until, s.Clears, s.Bin.Until, s.tick(), s.turn(), s.padWake()} {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
 			next = t
 		}
@@ -167,14 +179,16 @@ func (s State) today() time.Time {
 	return s.At
 }
 
-// find gives the place of an item's line in the visit, or -1.
+// find gives the place of the line of an item that this visit is done with, or -1.
 func (s State) find(item ItemID) int {
-	return slices.IndexFunc(s.Lines, func(l Line) bool { return l.Item == item && l.Outcome != OutcomeRefused })
+	return slices.IndexFunc(s.Lines, func(l Line) bool {
+		return l.Item == item && l.Outcome != OutcomeRefused && (l.Outcome != OutcomeDuplicate || l.Fault == "")
+	})
 }
 
-// recording tells whether an act on the item waits for the journal.
+// recording tells whether a loan, renewal or return of the item waits for the journal.
 func (s State) recording(item ItemID) bool {
 	return slices.ContainsFunc(s.Open, func(q Question) bool {
-		return slices.ContainsFunc(q.Acts, func(a Act) bool { return a.Item == item })
+		return slices.ContainsFunc(q.Acts, func(a Act) bool { return a.Item == item && a.Kind.lends() })
 	})
 }

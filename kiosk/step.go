@@ -16,10 +16,15 @@ func Step(s State, at time.Time, ev Event) (State, []Effect) {
 	k.At = at.In(s.Setup.Zone)
 	k.expire()
 	k.happen(ev)
+	k.takeBooks()
+	k.tryTags()
 	k.trouble()
+	if n := k.seconds(); n > 0 && n <= lastTicks && n != s.seconds() {
+		k.sound(SoundTick)
+	}
 	k.Alarms = k.standing()
 	k.Seq++
-	if k.Mode != s.Mode || k.Session != s.Session {
+	if k.Mode != s.Mode || k.Session != s.Session || len(k.Account.Loans) < len(s.Account.Loans) {
 		k.Since = Shown{k.Seq, k.At}
 	}
 	return k.State, k.out
@@ -43,10 +48,16 @@ func (k *step) happen(ev Event) {
 		k.found(ev)
 	case Recorded:
 		k.recorded(ev)
+	case Laid:
+		k.laid(ev)
+	case Secured:
+		k.secured(ev)
 	case DeviceIs:
 		k.device(ev)
+	case AlarmIs:
+		k.alarm(ev)
 	case JournalIs:
-		k.Writable, k.Prefix, k.Next = ev.Writable, ev.Prefix, ev.Next
+		k.Writable, k.Reserve, k.Prefix, k.Next = ev.Writable, ev.Reserve, ev.Prefix, ev.Next
 	case LibraryIs:
 		k.Offline = !ev.Up
 	case ClockIs:
@@ -60,6 +71,9 @@ func (k *step) happen(ev Event) {
 func (k *step) expire() {
 	if past(k.Clears, k.At) {
 		k.clearNotice()
+		if k.Session == 0 {
+			k.Refusals = 0 // the next child is another one
+		}
 	}
 	if past(k.Bin.Until, k.At) {
 		k.Bin = Bin{}
@@ -85,8 +99,11 @@ func (k *step) timeOut() {
 			return
 		}
 		k.warn(k.Back)
-	case ModeFinish, ModeStillThere:
+	case ModeFinish:
 		k.bye()
+		k.sound(SoundBye)
+	case ModeStillThere:
+		k.bye() // in silence: nobody is there to hear it
 	default:
 		k.leave()
 	}
@@ -115,18 +132,18 @@ func (k *step) deadline(m Mode) time.Time {
 	switch {
 	case wait > 0:
 		return k.At.Add(wait)
-	case m == ModeAttract && k.Chosen:
+	case k.Chosen && (m == ModeAttract || m == ModeClosed || m == ModeBorrowingOff || m == ModeOutOfOrder):
 		return k.At.Add(k.Setup.idle()) // a language that nobody uses goes back
+	case k.New > 0 && (m == ModeBorrowingOff || m == ModeOutOfOrder):
+		return k.At.Add(waitHelp) // the number of the books is for who has borrowed them
 	}
 	return time.Time{}
 }
 
 // bye ends a visit with thanks: nothing of the patron is left, only the number of books.
 func (k *step) bye() {
-	n, lang := k.New, k.Lang
-	k.Visit = Visit{Lang: lang, New: n, Chosen: true}
+	k.Visit = Visit{Lang: k.Lang, New: k.New}
 	k.show(ModeBye)
-	k.sound(SoundBye)
 }
 
 // leave empties the room.
@@ -140,23 +157,27 @@ func (k *step) rest() Mode {
 	switch {
 	case !k.Writable:
 		return ModeBorrowingOff
-	case k.deaf():
-		return ModeOutOfOrder
 	case k.Bin.Session != 0 && k.Bin.Looking:
 		return ModeAside
 	case k.Bin.Session != 0:
 		return ModeBin
-	case !k.Setup.Policy.Calendar.OpenAt(k.today()):
+	case k.deaf():
+		return ModeOutOfOrder
+	case k.closed():
 		return ModeClosed
+	case k.Reserve:
+		return ModeBorrowingOff
 	}
 	return ModeAttract
 }
 
-// deaf tells that no scanner for students works, where there are any.
+func (s State) closed() bool { return !s.Setup.Policy.Calendar.OpenAt(s.today()) }
+
+// deaf tells that no scanner or reader for students works, where there are any.
 func (k *step) deaf() bool {
 	any := false
 	for _, d := range k.Devices {
-		if d.Role == RoleBin {
+		if d.Role == RoleBin || !d.is(DeviceScanner) && !d.is(DeviceReader) {
 			continue
 		}
 		if d.Ready {
@@ -171,19 +192,31 @@ func (k *step) deaf() bool {
 // progress ends only when it cannot go on; what was borrowed stays borrowed, and the number shows.
 func (k *step) trouble() {
 	now := k.rest()
-	halted := now == ModeBorrowingOff || now == ModeOutOfOrder
+	halted := !k.Writable || k.deaf() || k.Reserve && !k.resting() && !k.returning()
 	switch {
 	case k.Mode == now:
 	case halted && k.Mode != ModeBye:
-		n, lang := k.New, k.Lang
-		k.Visit = Visit{Lang: lang, New: n}
+		k.Visit = Visit{Lang: k.Lang, New: k.New}
 		k.show(now)
-	case k.Mode == ModeAttract, k.Mode == ModeClosed, k.Mode == ModeBorrowingOff, k.Mode == ModeOutOfOrder:
-		if k.Mode == ModeAttract && k.Notice != "" && !halted {
-			return // let the sentence stand its time
-		}
+	case (k.Mode == ModeAttract || k.Mode == ModeClosed) && k.Notice != "":
+		// let the sentence stand its time
+	case k.resting() && k.Mode != ModeBin && k.Mode != ModeAside:
 		k.leave()
 	}
+}
+
+// resting tells whether the screen is one of an empty room.
+func (s State) resting() bool {
+	switch s.Mode {
+	case ModeAttract, ModeClosed, ModeBin, ModeAside, ModeBorrowingOff, ModeOutOfOrder:
+		return true
+	}
+	return false
+}
+
+// returning tells whether books are being given back, or help is called for that.
+func (s State) returning() bool {
+	return s.Mode == ModeReturn || s.Mode == ModeHelp && s.Session != 0 && s.Back == ModeReturn
 }
 
 func (k *step) device(ev DeviceIs) {
@@ -197,25 +230,37 @@ func (k *step) device(ev DeviceIs) {
 	k.Devices[i] = is
 }
 
+// alarm notes what a shell tells. That tags are bad ends when staff say so.
+func (k *step) alarm(ev AlarmIs) {
+	k.Told = slices.DeleteFunc(slices.Clone(k.Told), func(a Alarm) bool { return a == ev.Alarm })
+	switch {
+	case ev.On && slices.Contains(Alarms(), ev.Alarm):
+		k.Told = append(k.Told, ev.Alarm)
+	case ev.Alarm == AlarmTags:
+		k.BadTags = nil
+	}
+}
+
 // standing is the list of alarms, each with the time at which it began.
 func (k *step) standing() []Standing {
-	absent := slices.ContainsFunc(k.Devices, func(d Device) bool { return !d.Ready })
+	absent := func(kind string) bool {
+		return slices.ContainsFunc(k.Devices, func(d Device) bool { return !d.Ready && d.is(kind) })
+	}
+	own := map[Alarm]bool{
+		AlarmScanner: absent(DeviceScanner), AlarmReader: absent(DeviceReader), AlarmPrinter: absent(DevicePrinter),
+		AlarmJournal: !k.Writable, AlarmDisk: k.Writable && k.Reserve, AlarmCache: k.NoCache,
+		AlarmClock: k.Clock == ClockImpossible, AlarmLibrary: k.Offline, AlarmTags: len(k.BadTags) > 0,
+	}
 	var now []Standing
-	for _, c := range []struct {
-		alarm Alarm
-		on    bool
-	}{
-		{AlarmScanner, absent}, {AlarmJournal, !k.Writable}, {AlarmCache, k.NoCache},
-		{AlarmClock, k.Clock == ClockImpossible}, {AlarmLibrary, k.Offline},
-	} {
-		if !c.on {
+	for _, alarm := range Alarms() {
+		if !own[alarm] && !slices.Contains(k.Told, alarm) {
 			continue
 		}
 		since := k.At
-		if i := slices.IndexFunc(k.Alarms, func(s Standing) bool { return s.Alarm == c.alarm }); i >= 0 {
+		if i := slices.IndexFunc(k.Alarms, func(s Standing) bool { return s.Alarm == alarm }); i >= 0 {
 			since = k.Alarms[i].Since
 		}
-		now = append(now, Standing{c.alarm, since})
+		now = append(now, Standing{alarm, since})
 	}
 	return now
 }
@@ -238,7 +283,7 @@ func (k *step) refuse(f Fault, l Line) {
 }
 
 func (k *step) clearNotice() {
-	k.Notice, k.Clears = "", time.Time{}
+	k.Notice, k.Clears, k.Enrol = "", time.Time{}, ""
 	k.Lines = slices.DeleteFunc(slices.Clone(k.Lines), func(l Line) bool { return l.Outcome == OutcomeRefused })
 }
 
@@ -267,19 +312,19 @@ func (k *step) ask(q Question) bool {
 		return false
 	}
 	k.Calls++
-	q.Call = k.Calls
+	q.Call, q.At = k.Calls, k.At
 	k.Open = append(slices.Clip(k.Open), q)
 	if q.Acts != nil {
 		k.out = append(k.out, Record{q.Call, q.Acts})
 	} else {
-		k.out = append(k.out, Find{q.Call, q.Patron, q.Item})
+		k.out = append(k.out, Find{q.Call, q.Patron, q.Card, q.Item})
 	}
 	return true
 }
 
-// answered takes a question off the list.
-func (k *step) answered(call uint64) (Question, bool) {
-	i := slices.IndexFunc(k.Open, func(q Question) bool { return q.Call == call })
+// answered takes a question off the list: a Record's or a Find's, whichever has been answered.
+func (k *step) answered(call uint64, record bool) (Question, bool) {
+	i := slices.IndexFunc(k.Open, func(q Question) bool { return q.Call == call && (q.Acts != nil) == record })
 	if i < 0 {
 		return Question{}, false
 	}
@@ -301,7 +346,8 @@ func (k *step) record(q Question) bool {
 			q.Lines[i].Key = string(q.Acts[i].Key)
 		}
 	}
-	if !k.ask(q) {
+	other := func(a Act) bool { return a.Kind != KindReturn }
+	if !k.Writable || k.Reserve && slices.ContainsFunc(q.Acts, other) || !k.ask(q) {
 		return false
 	}
 	k.Next += uint64(len(q.Acts))

@@ -49,6 +49,7 @@ func (k *step) act(id string) {
 		k.finish()
 	case "ok":
 		k.bye()
+		k.sound(SoundBye)
 	case "back":
 		k.back()
 	case "page":
@@ -76,6 +77,7 @@ func (k *step) beginReturn() {
 func (k *step) finish() {
 	if !k.Known {
 		k.bye()
+		k.sound(SoundBye)
 		return
 	}
 	k.show(ModeFinish)
@@ -89,7 +91,7 @@ func (k *step) back() {
 		k.show(ModeBin)
 	case k.Mode == ModeAccount || k.Mode == ModeRenewed:
 		k.show(ModeBorrow)
-	case k.Mode == ModeHelp && k.Session != 0 && k.Back != ModeBlocked:
+	case k.Mode == ModeHelp && k.inVisit():
 		k.show(k.Back)
 	default:
 		k.leave()
@@ -125,7 +127,7 @@ func (s State) actions() []string {
 	case ModeAside:
 		return s.asideActions()
 	case ModeBorrowingOff, ModeOutOfOrder, ModeClosed:
-		return s.languages()
+		return append(s.own(), s.languages()...)
 	}
 	return append(append(s.own(), s.languages()...), "help")
 }
@@ -135,6 +137,10 @@ func (s State) own() []string {
 	switch s.Mode {
 	case ModeAttract:
 		return []string{"return"}
+	case ModeBorrowingOff:
+		if s.Writable && s.Reserve {
+			return []string{"return"}
+		}
 	case ModeItemFirst, ModeUnknownCard, ModeHelp:
 		return []string{"back"}
 	case ModeBlocked:

@@ -6,9 +6,12 @@ import "slices"
 // and nothing at all once the visit is over.
 func View(s State) Screen {
 	v := Screen{
-		Seq: s.Seq, Mode: s.Mode, Lang: s.Lang, Offline: s.Offline, Session: s.session(), Lines: s.lines(), First: s.First,
+		Seq: s.Seq, Mode: s.Mode, Lang: s.Lang, Offline: s.Offline, Session: s.session(), Lines: s.flat(s.lines()), First: s.First,
 		New: s.New, Notice: s.Notice, Provisional: s.Clock == ClockImpossible, Seconds: s.seconds(),
 		Actions: s.actions(), Sounds: s.Heard, Alarms: s.Alarms,
+	}
+	if v.Notice == "" && s.mustLie() {
+		v.Notice = FaultLayFlat
 	}
 	if s.Known {
 		v.Greeting, v.All, v.Ready = s.Account.Patron.Name, len(s.Account.Loans), s.Account.Ready

@@ -16,6 +16,8 @@ type (
 	PatronID string
 	// ItemID is a copy's barcode as the library system stores it.
 	ItemID string
+	// Credential is the keyed digest of a card chip's number, in hex.
+	Credential string
 	// TitleID names a title: all copies of one book share it.
 	TitleID string
 	// Key names a journal entry: KIOSK-INCARNATION-SEQ. It is the idempotency key everywhere.
@@ -204,5 +206,15 @@ type Copy struct {
 	Loan  Loan // the open loan if Out
 	Holds []Hold
 	// Holds: the open holds that this copy could serve (of its title or on itself), oldest first.
-	Spare int // other copies of the title at this site that stand on the shelf unclaimed
+	Spare   int     // other copies of the title at this site that stand on the shelf unclaimed
+	Pending TagWish // what an earlier act wanted of its tags and was not confirmed
 }
+
+// A TagWish is what is still to be done to a book's tags.
+type TagWish string
+
+// The wishes. "" is none.
+const (
+	WishSet   TagWish = "set"   // the gate is to alarm: the book has come back
+	WishClear TagWish = "clear" // the gate is to let it pass: the book is lent
+)

@@ -1,0 +1,370 @@
+package kiosk
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// A TagOn is a tag that lies on a reader: one book, or one part of a book of several parts.
+type TagOn struct {
+	UID         string
+	Item        ItemID
+	Part, Parts int   // 2 of 3; Parts 0 or 1: the only one
+	Secured     bool  // the gate would alarm
+	Knows       bool  // Secured could be read
+	Problem     Fault // why it has no Item: unreadable, not_ours
+}
+
+// A Pad is what lies on one reader.
+type Pad struct {
+	Source string
+	Role   Role
+	Tags   []TagOn
+	Books  []OnPad
+}
+
+// An OnPad is a book on a pad.
+type OnPad struct {
+	Item  ItemID
+	Since time.Time // when its first part was laid there
+	Taken bool      // it has been taken for a scan
+	Told  bool      // that parts are missing
+}
+
+// A Securing is a book whose tags are to be changed: the journal has its loan or return, the gate is
+// still to learn of it.
+type Securing struct {
+	Item    ItemID
+	On      bool
+	Session uint64
+	Role    Role
+	Mending bool      // what an earlier act has left undone: nobody is told
+	Call    uint64    // under way; 0: not
+	Again   bool      // On has changed while it was under way
+	Since   time.Time // of the first try
+	Next    time.Time // of the next one, if the tags lie there; zero: when they are laid again
+	Failed  bool      // once at least
+}
+
+// The limits of pads.
+const (
+	maxPads     = 4
+	maxTags     = 12
+	maxSecuring = 12
+	maxBadTags  = 20
+	waitParts   = 2 * time.Second // for the other parts of a book
+	waitTag     = 2 * time.Second // between tries
+	waitHelper  = 8 * time.Second // from the first try until a person must look
+)
+
+// laid is what lies on a reader now.
+func (k *step) laid(ev Laid) {
+	i := slices.IndexFunc(k.Pads, func(p Pad) bool { return p.Source == ev.Source })
+	if i < 0 {
+		if len(k.Pads) == maxPads {
+			return
+		}
+		i = len(k.Pads)
+		k.Pads = append(slices.Clip(k.Pads), Pad{Source: ev.Source})
+	}
+	old := k.Pads[i]
+	pad := Pad{Source: ev.Source, Role: ev.Role, Tags: slices.Clone(ev.Tags[:min(len(ev.Tags), maxTags)])}
+	for _, t := range pad.Tags {
+		if t.Item != "" && t.Problem == "" && pad.book(t.Item) < 0 {
+			pad.Books = append(pad.Books, old.still(t.Item, k.At))
+		}
+	}
+	k.Pads = slices.Clone(k.Pads)
+	k.Pads[i] = pad
+	k.unreadable(old, pad)
+	for j, s := range k.Securing {
+		if old.book(s.Item) < 0 && pad.book(s.Item) >= 0 {
+			k.changeSecuring(j, func(s *Securing) { s.Next = k.At })
+		}
+	}
+}
+
+func (p Pad) book(item ItemID) int {
+	return slices.IndexFunc(p.Books, func(b OnPad) bool { return b.Item == item })
+}
+
+// still is a book as it lay there before, or as it has just been laid.
+func (p Pad) still(item ItemID, at time.Time) OnPad {
+	if i := p.book(item); i >= 0 {
+		return p.Books[i]
+	}
+	return OnPad{Item: item, Since: at}
+}
+
+// complete tells whether all parts of a book lie on the pad.
+func (p Pad) complete(item ItemID) bool {
+	parts, seen := 1, map[int]bool{}
+	for _, t := range p.Tags {
+		if t.Item == item {
+			parts = max(parts, t.Parts)
+			seen[max(1, t.Part)] = true
+		}
+	}
+	for n := range min(parts, maxTags+1) {
+		if !seen[n+1] {
+			return false
+		}
+	}
+	return true
+}
+
+// unreadable says once of new tags that nothing can be done with them.
+func (k *step) unreadable(old, pad Pad) {
+	for _, t := range pad.Tags {
+		known := slices.ContainsFunc(old.Tags, func(o TagOn) bool { return o.UID == t.UID && o.Item == t.Item })
+		if known || t.Item != "" && t.Problem == "" {
+			continue
+		}
+		ev := Scanned{Source: pad.Source, Role: pad.Role, Problem: cmp.Or(t.Problem, FaultUnreadable)}
+		if pad.Role == RoleBin {
+			ev.Code = t.UID
+		}
+		k.scanned(ev)
+		return
+	}
+}
+
+// takeBooks takes what lies on the pads for scans: each book once, when all its parts are there, and no
+// more at a time than leave room for a scanner.
+func (k *step) takeBooks() {
+	for i := range k.Pads {
+		for j := range k.Pads[i].Books {
+			p := k.Pads[i]
+			b := p.Books[j]
+			ev := Scanned{Source: p.Source, Role: p.Role, Code: string(b.Item), Item: b.Item}
+			switch whole := p.complete(b.Item); {
+			case b.Taken || whole && len(k.Open) >= maxOpen/2:
+				continue
+			case whole:
+				b.Taken = true
+			case !b.Told && !k.At.Before(b.Since.Add(waitParts)):
+				b.Told = true
+				ev.Item, ev.Problem = "", FaultIncomplete
+			default:
+				continue
+			}
+			k.Pads = slices.Clone(k.Pads)
+			k.Pads[i].Books = slices.Clone(p.Books)
+			k.Pads[i].Books[j] = b
+			if !k.handled(p.Role, b.Item) {
+				k.scanned(ev)
+			}
+		}
+	}
+}
+
+// handled tells whether a book on a pad needs no word more in this visit or run.
+func (k *step) handled(role Role, item ItemID) bool {
+	if role == RoleBin {
+		return k.recording(item) || slices.ContainsFunc(k.Bin.Lines, func(l Line) bool { return l.Item == item && l.Fault == "" })
+	}
+	return k.find(item) >= 0 || k.recording(item)
+}
+
+// lying is where a book's tags lie, and their numbers.
+func (s State) lying(item ItemID) (source string, tags []TagOn) {
+	for _, p := range s.Pads {
+		if p.book(item) < 0 {
+			continue
+		}
+		for _, t := range p.Tags {
+			if t.Item == item && t.Problem == "" {
+				tags = append(tags, t)
+			}
+		}
+		return p.Source, tags
+	}
+	return "", nil
+}
+
+// secure begins to change the tags of a book of which the journal has just promised a loan or a return.
+// Where they do not lie on a pad, an older wish is void and the new one waits in the cache.
+func (k *step) secure(q Question, a Act) {
+	i := slices.IndexFunc(k.Securing, func(s Securing) bool { return s.Item == a.Item })
+	_, tags := k.lying(a.Item)
+	job := Securing{Item: a.Item, On: a.Kind == KindReturn, Session: q.Session, Role: q.Role, Since: k.At, Next: k.At}
+	switch {
+	case i >= 0 && k.Securing[i].Call != 0:
+		job.Call, job.Again = k.Securing[i].Call, true
+		k.changeSecuring(i, func(s *Securing) { *s = job })
+	case i >= 0 && tags == nil:
+		k.dropSecuring(i)
+	case i >= 0:
+		k.changeSecuring(i, func(s *Securing) { *s = job })
+	case tags != nil && len(k.Securing) < maxSecuring:
+		k.Securing = append(slices.Clip(k.Securing), job)
+	}
+}
+
+// mend does for a book that is laid again what an earlier act wanted of its tags, unless that is done or
+// no longer right.
+func (k *step) mend(q Question, c Copy) {
+	_, tags := k.lying(c.Item.ID)
+	busy := slices.ContainsFunc(k.Securing, func(s Securing) bool { return s.Item == c.Item.ID })
+	on := c.Pending == WishSet
+	if c.Pending == "" || on == c.Out || tags == nil || busy || len(k.Securing) == maxSecuring {
+		return
+	}
+	job := Securing{Item: c.Item.ID, On: on, Session: q.Session, Role: q.Role, Since: k.At, Next: k.At, Mending: true}
+	if !slices.ContainsFunc(tags, func(t TagOn) bool { return !t.Knows || t.Secured != on }) {
+		k.recordTag(job, tagKind(on))
+		return
+	}
+	k.Securing = append(slices.Clip(k.Securing), job)
+}
+
+func tagKind(on bool) Kind {
+	if on {
+		return KindTagSet
+	}
+	return KindTagCleared
+}
+
+// recordTag writes down what became of a book's tags. Where the journal has no room for that, the wish
+// stays and is looked after when the book is laid again.
+func (k *step) recordTag(s Securing, kind Kind) {
+	k.record(Question{Session: s.Session, Role: s.Role, Acts: []Act{{Kind: kind, Item: s.Item}}})
+}
+
+// tryTags asks for the tags whose turn it is, and calls a person where it has taken too long.
+func (k *step) tryTags() {
+	for i := len(k.Securing) - 1; i >= 0; i-- {
+		s := k.Securing[i]
+		source, tags := k.lying(s.Item)
+		switch {
+		case s.Call != 0 || k.recording(s.Item):
+		case !k.At.Before(s.Since.Add(waitHelper)):
+			k.giveUpTags(i)
+		case past(s.Next, k.At) && tags == nil:
+			k.changeSecuring(i, func(s *Securing) { s.Next = time.Time{} })
+		case past(s.Next, k.At):
+			k.Calls++
+			k.changeSecuring(i, func(s *Securing) { s.Call, s.Next = k.Calls, time.Time{} })
+			e := Secure{Call: k.Calls, Source: source, On: s.On}
+			for _, t := range tags {
+				e.Tags = append(e.Tags, t.UID)
+			}
+			k.out = append(k.out, e)
+		}
+	}
+}
+
+// secured is the answer of the reader.
+func (k *step) secured(ev Secured) {
+	i := slices.IndexFunc(k.Securing, func(s Securing) bool { return s.Call == ev.Call && s.Call != 0 })
+	if i < 0 {
+		return
+	}
+	switch s := k.Securing[i]; {
+	case s.Again:
+		k.changeSecuring(i, func(s *Securing) { s.Call, s.Again, s.Next = 0, false, k.At })
+	case len(ev.Failed) > 0:
+		k.changeSecuring(i, func(s *Securing) { s.Call, s.Failed, s.Next = 0, true, k.At.Add(waitTag) })
+	default:
+		k.dropSecuring(i)
+		k.BadTags = slices.DeleteFunc(slices.Clone(k.BadTags), func(item ItemID) bool { return item == s.Item })
+		k.recordTag(s, tagKind(s.On))
+	}
+}
+
+// giveUpTags calls for a person: the book is lent or back, but the gate does not know.
+func (k *step) giveUpTags(i int) {
+	s := k.Securing[i]
+	k.dropSecuring(i)
+	k.recordTag(s, KindTagFailed)
+	if !slices.Contains(k.BadTags, s.Item) {
+		bad := append(slices.Clip(k.BadTags), s.Item)
+		k.BadTags = bad[max(0, len(bad)-maxBadTags):]
+	}
+	needs := func(lines []Line) []Line {
+		lines = slices.Clone(lines)
+		for i := range lines {
+			if lines[i].Item == s.Item && lines[i].Fault == "" {
+				lines[i].Fault = FaultNeedsHelper
+			}
+		}
+		return lines
+	}
+	switch {
+	case s.Mending:
+	case s.Role == RoleBin && s.Session == k.Bin.Session:
+		k.Bin.Lines = needs(k.Bin.Lines)
+		k.sound(SoundRefused)
+	case s.Session == k.Session && k.Session != 0:
+		k.Lines = needs(k.Lines)
+		k.refuse(FaultNeedsHelper, Line{})
+	}
+}
+
+func (k *step) changeSecuring(i int, change func(*Securing)) {
+	k.Securing = slices.Clone(k.Securing)
+	change(&k.Securing[i])
+}
+
+func (k *step) dropSecuring(i int) {
+	k.Securing = slices.Delete(slices.Clone(k.Securing), i, i+1)
+}
+
+// padWake is when the next thing on the pads is due.
+func (s State) padWake() time.Time {
+	var next time.Time
+	first := func(t time.Time) {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	for _, p := range s.Pads {
+		for _, b := range p.Books {
+			if !b.Taken && !b.Told && !p.complete(b.Item) {
+				first(b.Since.Add(waitParts))
+			}
+		}
+	}
+	for _, q := range s.Securing {
+		if q.Call == 0 && !s.recording(q.Item) {
+			first(q.Next)
+			first(q.Since.Add(waitHelper))
+		}
+	}
+	return next
+}
+
+// flat marks the lines of books that must still lie on the pad.
+func (s State) flat(lines []Line) []Line {
+	for _, q := range s.Securing {
+		i := slices.IndexFunc(lines, func(l Line) bool { return l.Item == q.Item && l.Fault == "" && l.Outcome != "" })
+		if i >= 0 && !q.Mending {
+			lines = slices.Clone(lines)
+			lines[i].Fault = FaultLayFlat
+		}
+	}
+	return lines
+}
+
+// mustLie tells whether a book of this visit has to be laid flat, since its tags could not be changed.
+func (s State) mustLie() bool {
+	return slices.ContainsFunc(s.Securing, func(q Securing) bool {
+		return q.Failed && !q.Mending && q.Session == s.Session && s.Session != 0
+	})
+}
+
+// wishTags begins to change the tags of what has been recorded. Of a book of which nobody knows whether
+// its act is recorded, nobody knows what its tags should be.
+func (k *step) wishTags(q Question, ok bool) {
+	for _, a := range q.Acts {
+		i := slices.IndexFunc(k.Securing, func(s Securing) bool { return s.Item == a.Item })
+		switch {
+		case !a.Kind.lends():
+		case ok:
+			k.secure(q, a)
+		case i >= 0:
+			k.dropSecuring(i)
+		}
+	}
+}
