@@ -3,7 +3,6 @@
 --
 -- An import builds a table of the same columns and indexes beside the live one and renames it. The
 -- number at the end of an index's name is that of the import, so that both can stand side by side.
--- The rowid of an imported row says where in the file it stood.
 
 CREATE TABLE applied (
     id          INTEGER PRIMARY KEY CHECK (id = 1),

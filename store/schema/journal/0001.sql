@@ -3,9 +3,10 @@
 
 CREATE TABLE journal (
     id          INTEGER PRIMARY KEY CHECK (id = 1),
-    incarnation TEXT    NOT NULL, -- of this file; part of every key
-    secret      BLOB    NOT NULL, -- keys the digests of patrons
+    origin      TEXT    NOT NULL, -- the incarnation in which the chain began
+    incarnation TEXT    NOT NULL, -- of this file; part of every new key
     created     INTEGER NOT NULL,
+    sum         BLOB    NOT NULL, -- over the columns above
     proofs      INTEGER NOT NULL  -- writes made only to see whether the disk takes them
 ) STRICT;
 
@@ -20,6 +21,7 @@ CREATE TABLE entry (
     session   INTEGER NOT NULL,
     role      TEXT    NOT NULL,
     patron    TEXT,                -- NULL: nobody known (digest NULL too), or faded
+    salt      BLOB,                -- keys the digest; fades with the patron, so that nobody can try patrons out
     digest    BLOB,                -- of the patron; stays
     item      TEXT    NOT NULL,
     title     TEXT    NOT NULL,
@@ -30,17 +32,21 @@ CREATE TABLE entry (
     grade     TEXT    NOT NULL,
     item_type TEXT    NOT NULL,
     class     TEXT    NOT NULL,
-    hash      BLOB    NOT NULL     -- over the entry before and every field but the patron
+    card      TEXT    NOT NULL,
+    hash      BLOB    NOT NULL     -- over the entry before and every field but patron and salt
 ) STRICT;
 
--- Deliveries under way, and those that have come to an end. An entry in neither was confirmed
--- when it was written, because no library system was configured.
+-- Deliveries that have not come to an end, and those that have. An entry in neither was confirmed
+-- when it was written, because no library system was configured. Every change has a number of its
+-- own, 1, 2, 3, …; sum is over the row, so that a damaged one shows.
 CREATE TABLE queue (
     seq      INTEGER PRIMARY KEY REFERENCES entry (seq),
     state    TEXT    NOT NULL,
     attempts INTEGER NOT NULL,
     since    INTEGER NOT NULL,
-    answer   TEXT    NOT NULL
+    answer   TEXT    NOT NULL,
+    change   INTEGER NOT NULL,
+    sum      INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE delivered (
@@ -48,5 +54,7 @@ CREATE TABLE delivered (
     state    TEXT    NOT NULL,
     attempts INTEGER NOT NULL,
     since    INTEGER NOT NULL,
-    answer   TEXT    NOT NULL
+    answer   TEXT    NOT NULL,
+    change   INTEGER NOT NULL,
+    sum      INTEGER NOT NULL
 ) STRICT;

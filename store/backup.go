@@ -1,0 +1,192 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"circdesk/kiosk"
+)
+
+// Backup writes a consistent copy of the journal to path, and its SHA-256 to path.sha256, while the desk
+// goes on. Both are on the disk when it returns; until then path is not there, or the old one.
+func (s *Store) Backup(ctx context.Context, path string) error {
+	part := path + ".part"
+	if err := os.Remove(part); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("backup: %w", err)
+	}
+	err := s.journal.r.query(ctx, "VACUUM INTO ?", []any{part}, func(*sql.Rows) error { return nil })
+	if err != nil {
+		return fmt.Errorf("backup: %w", errors.Join(err, os.Remove(part)))
+	}
+	sum, err := settle(part)
+	if err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	line := fmt.Sprintf("%s  %s\n", sum, filepath.Base(path))
+	if err := writeWhole(path+".sha256", []byte(line)); err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	return putInPlace(part, path)
+}
+
+// settle brings a file to the disk and returns its SHA-256.
+func settle(path string) (string, error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), f.Sync()
+}
+
+// writeWhole writes a small file, all of it or nothing.
+func writeWhole(path string, text []byte) error {
+	part := path + ".part"
+	if err := os.WriteFile(part, text, 0o600); err != nil {
+		return err
+	}
+	if _, err := settle(part); err != nil {
+		return err
+	}
+	return putInPlace(part, path)
+}
+
+// putInPlace renames a file that is on the disk, and brings the name to the disk.
+func putInPlace(part, path string) error {
+	return cmpErr(os.Rename(part, path), func() error { return syncFolder(filepath.Dir(path)) })
+}
+
+func syncFolder(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// Restore makes a backup the journal of a folder. It has a new incarnation from now on, so that no key of
+// it is ever used twice, and whatever was waiting is asked for before it is sent, since it may have been
+// sent after the backup. A journal that is there is kept in the quarantine. No Store may be open there.
+func Restore(from, folder string) error {
+	if err := compareSum(from); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	fresh := filepath.Join(folder, "journal.restored")
+	if err := errors.Join(removeDB(fresh), copyFile(from, fresh)); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	if err := renew(fresh); err != nil {
+		return fmt.Errorf("restore %q: %w", from, errors.Join(err, removeDB(fresh)))
+	}
+	if _, err := settle(fresh); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	path := filepath.Join(folder, "journal.db")
+	if err := quarantine(path, "replaced"); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	if err := errors.Join(removeDB(filepath.Join(folder, "cache.db"))); err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	return putInPlace(fresh, path)
+}
+
+// compareSum checks a backup against its checksum, if there is one beside it.
+func compareSum(path string) error {
+	text, err := os.ReadFile(path + ".sha256")
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	want, _, _ := strings.Cut(string(text), " ")
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return err
+	}
+	if got := hex.EncodeToString(h.Sum(nil)); got != want {
+		return fmt.Errorf("%q is damaged: its SHA-256 is %s, must be %s", path, got, want)
+	}
+	return nil
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
+
+// renew checks a copy of a journal from end to end and gives it a new incarnation.
+func renew(path string) error {
+	o := Options{}.complete()
+	j := newJournal(&o, path)
+	if err := j.w.open(); err != nil {
+		return errors.Join(err, j.close())
+	}
+	return errors.Join(j.renew(), j.close())
+}
+
+func (j *journal) renew() error {
+	if bad := j.examine(); bad != nil {
+		return bad
+	}
+	j.incarnation = incarnation()
+	return j.w.write(func() error {
+		if err := j.w.exec("UPDATE journal SET incarnation = ?, sum = ?", j.incarnation, j.sum()); err != nil {
+			return err
+		}
+		return j.doubt()
+	})
+}
+
+// doubt makes every delivery that was not begun one of which nobody knows.
+func (j *journal) doubt() error {
+	var all []delivery
+	err := j.w.each("SELECT * FROM queue WHERE state = ?", []any{kiosk.Queued}, func(rows *sql.Rows) error {
+		var d delivery
+		err := rows.Scan(d.dest()...)
+		all = append(all, d)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, d := range all {
+		j.change++
+		d.state, d.change = string(kiosk.Attempting), j.change
+		d.sum = d.total()
+		if err := j.put(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}

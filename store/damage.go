@@ -1,0 +1,165 @@
+package store
+
+import (
+	"bytes"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+)
+
+// code is SQLite's primary result code of an error; 0 if it is none of SQLite's.
+func code(err error) int {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return e.Code() & 0xff
+	}
+	return 0
+}
+
+// damaged tells whether an error means that a file holds what was not written to it.
+func damaged(err error) bool {
+	switch code(err) {
+	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB, lib.SQLITE_FORMAT, lib.SQLITE_SCHEMA, lib.SQLITE_MISMATCH:
+		return true
+	}
+	return errors.Is(err, errDamaged)
+}
+
+// full tells whether an error means that the disk is full.
+func full(err error) bool { return code(err) == lib.SQLITE_FULL }
+
+// removeDB removes a database that nobody has open.
+func removeDB(path string) error {
+	var all []error
+	for _, end := range []string{"", "-wal", "-shm", "-journal"} {
+		if err := os.Remove(path + end); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			all = append(all, err)
+		}
+	}
+	return errors.Join(all...)
+}
+
+// quarantine puts a database that nobody has open aside, with its log and its mark, every byte kept.
+func quarantine(path, why string) error {
+	folder := filepath.Join(filepath.Dir(path), "quarantine")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	stamp := time.Now().UTC().Format("20060102T150405.000000000Z")
+	for _, end := range []string{"", "-wal", "-mark"} {
+		to := filepath.Join(folder, fmt.Sprintf("%s-%s-%s%s", stamp, why, filepath.Base(path), end))
+		if err := os.Rename(path+end, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if err := removeDB(path); err != nil { // what is left is an index of the log
+		return err
+	}
+	return errors.Join(syncFolder(folder), syncFolder(filepath.Dir(path)))
+}
+
+// examine reads the whole file: its pages, its schema, the chain and the deliveries. The first thing that
+// does not fit is an error.
+func (j *journal) examine() error {
+	if err := j.w.quickCheck(); err != nil {
+		return err
+	}
+	if err := j.w.familiar("journal"); err != nil {
+		return err
+	}
+	if err := j.examineChain(); err != nil {
+		return err
+	}
+	return j.examineDeliveries()
+}
+
+// quickCheck lets SQLite look at every page.
+func (h *held) quickCheck() error {
+	return h.each("PRAGMA quick_check(1)", nil, func(rows *sql.Rows) error {
+		var text string
+		if err := rows.Scan(&text); err != nil || text == "ok" {
+			return err
+		}
+		return fmt.Errorf("%s: %w: %s", h.name, errDamaged, text)
+	})
+}
+
+func (j *journal) examineChain() error {
+	seq, before := uint64(0), j.genesis()
+	err := j.w.each(selectRow+" ORDER BY seq", nil, func(rows *sql.Rows) error {
+		var r row
+		if err := rows.Scan(r.dest()...); err != nil {
+			return fmt.Errorf("%w: %w", errDamaged, err)
+		}
+		if reason := r.check(seq, before); reason != "" {
+			return fmt.Errorf("%s: %w: entry %d: %s", j.w.name, errDamaged, seq+1, reason)
+		}
+		seq, before = r.seq, r.hash
+		return nil
+	})
+	if err == nil && (seq != j.last || !bytes.Equal(before, j.head)) {
+		err = fmt.Errorf("%s: %w: it ends at entry %d, not at %d", j.w.name, errDamaged, seq, j.last)
+	}
+	return err
+}
+
+// examineDeliveries checks every row's sum, and that no entry is in both tables.
+func (j *journal) examineDeliveries() error {
+	for _, table := range []string{"queue", "delivered"} {
+		err := j.w.each("SELECT * FROM "+table, nil, func(rows *sql.Rows) error {
+			var d delivery
+			if err := rows.Scan(d.dest()...); err != nil {
+				return fmt.Errorf("%w: %w", errDamaged, err)
+			}
+			if d.sum != d.total() || d.seq > j.last || ended(d.state) != (table == "delivered") {
+				return fmt.Errorf("%s: %w: delivery of entry %d", j.w.name, errDamaged, d.seq)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	n := 0
+	if _, err := j.w.row("SELECT count(*) FROM queue JOIN delivered USING (seq)", nil, &n); err != nil || n == 0 {
+		return err
+	}
+	return fmt.Errorf("%s: %w: %d entries are delivered and are not", j.w.name, errDamaged, n)
+}
+
+// familiar compares the schema with what this program would make, letter by letter.
+func (h *held) familiar(folder string) error {
+	model := newHeld(":memory:", "", nil)
+	model.dsn = ":memory:"
+	if err := cmpErr(model.open(), func() error { return model.migrate(folder) }); err != nil {
+		return errors.Join(err, model.close())
+	}
+	want, err := model.layout()
+	if err = errors.Join(err, model.close()); err != nil {
+		return err
+	}
+	got, err := h.layout()
+	if err == nil && got != want {
+		err = fmt.Errorf("%s: %w: its schema", h.name, errDamaged)
+	}
+	return err
+}
+
+// layout is the schema as SQLite keeps it.
+func (h *held) layout() (string, error) {
+	var b strings.Builder
+	err := h.each("SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema ORDER BY type, name", nil, func(rows *sql.Rows) error {
+		var parts [4]string
+		err := rows.Scan(&parts[0], &parts[1], &parts[2], &parts[3])
+		fmt.Fprintf(&b, "%q\n", parts)
+		return err
+	})
+	return b.String(), err
+}

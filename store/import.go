@@ -1,0 +1,347 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"time"
+
+	"circdesk/kiosk"
+	"circdesk/store/intake"
+)
+
+// ImportOptions are what goes with a file.
+type ImportOptions struct {
+	Name    string            // of the file, for messages
+	Taken   time.Time         // when the library system wrote it; zero: now
+	Force   bool              // load it though it looks wrong: older than the last, or much smaller
+	Headers map[string]string // our column -> its header in the file
+}
+
+// An ImportReport is what became of a file.
+type ImportReport struct {
+	Kind    string
+	Name    string
+	Taken   time.Time
+	Rows    int      // that were read, the header not counted
+	Loaded  int      // of those
+	Before  int      // how many there were of this kind
+	Refused string   // why nothing was loaded; empty if it was
+	Bad     int      // rows that were left out
+	BadRows []BadRow // the first of them
+	Ignored []string // headers of columns that are not used
+}
+
+// A BadRow is a row that was left out.
+type BadRow struct {
+	Line   int // in the file, counted from 1
+	Column string
+	Reason string
+}
+
+const (
+	rowsInTurn = 128 // rows that are written at once: so long may the loop wait
+	badsShown  = 100 // bad rows that a report holds
+)
+
+// Import loads a file beside what is there and swaps it in, all of it or nothing. The entries of the
+// journal that the file cannot know are applied to it again. A file that is refused is no error.
+func (s *Store) Import(ctx context.Context, kind string, r io.Reader, o ImportOptions) (ImportReport, error) {
+	select {
+	case s.taking <- struct{}{}:
+		defer func() { <-s.taking }()
+	case <-ctx.Done():
+		return ImportReport{}, ctx.Err()
+	}
+	if o.Taken.IsZero() {
+		o.Taken = s.o.Now()
+	}
+	report := ImportReport{Kind: kind, Name: o.Name, Taken: o.Taken}
+	var err error
+	if report.Refused = s.cache.tooOld(kind, o); report.Refused != "" {
+		return report, nil
+	}
+	file, err := intake.Open(kind, r, intake.Options{Headers: o.Headers, Zone: s.o.Zone, Site: s.o.Site})
+	if err != nil {
+		report.Refused = err.Error()
+		return report, nil
+	}
+	report.Ignored = file.Ignored()
+	l := loading{s: s, kind: kind, o: o, report: &report}
+	if err := l.run(ctx, file.Rows()); err != nil {
+		return ImportReport{}, fmt.Errorf("import %s: %w", kind, err)
+	}
+	return report, nil
+}
+
+// tooOld says why a file is refused for its age.
+func (c *cache) tooOld(kind string, o ImportOptions) string {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	last, ok := c.imports[kind]
+	if o.Force || !ok || !o.Taken.Before(last.taken) {
+		return ""
+	}
+	return fmt.Sprintf("the file is older (%s) than the last one that was loaded (%s)",
+		o.Taken.In(c.o.Zone).Format(time.DateTime), last.taken.In(c.o.Zone).Format(time.DateTime))
+}
+
+// A loading is one file on its way into the cache.
+type loading struct {
+	s      *Store
+	kind   string
+	o      ImportOptions
+	report *ImportReport
+	batch  []filed
+}
+
+func (l *loading) run(ctx context.Context, rows iter.Seq2[intake.Row, *intake.Bad]) (err error) {
+	c := l.s.cache
+	if err := c.sweep(ctx, beside(l.kind), behind(l.kind)); err != nil {
+		return err
+	}
+	if err := c.inTurn(func() error { return c.layOut(l.kind) }); err != nil {
+		return err
+	}
+	defer func() {
+		// Of the new table after a failure, of the old one after the swap: in steps, beside the loop. What
+		// is left here is swept at the next import, or at night.
+		err = errors.Join(err, c.sweep(context.WithoutCancel(ctx), beside(l.kind), behind(l.kind)))
+	}()
+	if err := l.load(ctx, rows); err != nil {
+		return err
+	}
+	if err := l.compare(ctx); err != nil || l.report.Refused != "" {
+		return err
+	}
+	return l.swap(ctx)
+}
+
+// load writes all rows, a few at a time.
+func (l *loading) load(ctx context.Context, rows iter.Seq2[intake.Row, *intake.Bad]) error {
+	for row, bad := range rows {
+		switch {
+		case bad != nil && bad.Fatal != nil:
+			return bad.Fatal
+		case bad != nil:
+			l.leaveOut(*bad)
+			continue
+		}
+		f, err := fileOf(row)
+		if err != nil {
+			return err
+		}
+		l.report.Rows++
+		if l.batch = append(l.batch, f); len(l.batch) == rowsInTurn {
+			if err := errors.Join(l.put(), ctx.Err()); err != nil {
+				return err
+			}
+		}
+	}
+	return errors.Join(l.put(), ctx.Err())
+}
+
+func (l *loading) leaveOut(bad intake.Bad) {
+	l.report.Rows++
+	l.report.Bad++
+	if len(l.report.BadRows) < badsShown {
+		l.report.BadRows = append(l.report.BadRows, BadRow{Line: bad.Line, Column: bad.Column, Reason: bad.Reason})
+	}
+}
+
+// put writes the batch in one short transaction.
+func (l *loading) put() error {
+	if len(l.batch) == 0 {
+		return nil
+	}
+	var twice []filed
+	err := l.s.cache.inTurn(func() error {
+		for _, r := range l.batch {
+			fresh, err := l.s.cache.w.insert(r.insert, r.values...)
+			if err != nil {
+				return err
+			}
+			if !fresh {
+				twice = append(twice, r)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	l.report.Loaded += len(l.batch) - len(twice)
+	for _, r := range twice {
+		l.report.Rows-- // leaveOut counts it again
+		l.leaveOut(intake.Bad{Line: r.line, Column: r.column, Reason: "has occurred before in this file; the first one counts"})
+	}
+	l.batch = l.batch[:0]
+	return nil
+}
+
+// A filed is a row as it goes into the table beside.
+type filed struct {
+	line   int
+	column string // by which it is told from others
+	insert string
+	values []any
+}
+
+// fileOf copies a row, whose memory belongs to whoever reads the file.
+func fileOf(row intake.Row) (filed, error) {
+	switch r := row.(type) {
+	case *intake.Patron:
+		return filed{r.Line, "barcode", "INSERT INTO beside_patrons VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+			[]any{r.Barcode, r.Name, r.Type, r.Grade, r.Homeroom, r.Language, r.Inactive, r.Expires, r.DistrictID}}, nil
+	case *intake.Copy:
+		return filed{r.Line, "barcode", "INSERT INTO beside_copies VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+			[]any{r.Barcode, r.TitleID, r.Title, r.Author, r.CallNumber, r.CircType, r.Site, r.Status}}, nil
+	case *intake.Loan:
+		return filed{r.Line, "item", "INSERT INTO beside_loans VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+			[]any{r.Item, r.Patron, r.At, r.Due, r.Renewals}}, nil
+	case *intake.Hold:
+		wanted := r.Item
+		if r.Ready && r.TitleID != "" {
+			wanted = "" // the copy that waits, which need not be the one that was wished for
+		}
+		return filed{r.Line, "title_id", `INSERT INTO beside_holds (patron, title_id, wanted, item, placed, site, ready)
+			VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+			[]any{r.Patron, r.TitleID, wanted, r.Item, r.Placed, r.Site, r.Ready}}, nil
+	case *intake.Charge:
+		return filed{r.Line, "", "INSERT INTO beside_charges VALUES (?, ?)", []any{r.Patron, r.Amount}}, nil
+	}
+	return filed{}, fmt.Errorf("row %T has no table", row)
+}
+
+// compare refuses a file that would drop too much: of patrons and copies those that it does not have,
+// of what comes and goes every day the number.
+func (l *loading) compare(ctx context.Context) error {
+	c, lost := l.s.cache, 0
+	before, err := c.number(ctx, "SELECT count(*) FROM "+l.kind)
+	if err != nil {
+		return err
+	}
+	l.report.Before = before
+	if l.kind == "patrons" || l.kind == "copies" {
+		lost, err = c.number(ctx, fmt.Sprintf(
+			"SELECT count(*) FROM %[1]s WHERE NOT EXISTS (SELECT 1 FROM %[2]s WHERE %[2]s.barcode = %[1]s.barcode)", l.kind, beside(l.kind)))
+		if err != nil {
+			return err
+		}
+	}
+	lost = max(lost, before-l.report.Loaded)
+	if !l.o.Force && lost*5 > before {
+		l.report.Refused = fmt.Sprintf("the file would drop %d of the %d %s that are there", lost, before, l.kind)
+		l.report.Loaded = 0
+	}
+	return nil
+}
+
+// swap puts the new table into the old one's place, in one transaction, with the journal applied to it.
+func (l *loading) swap(ctx context.Context) error {
+	c := l.s.cache
+	pending, err := l.s.journal.pending(ctx, l.o.Taken)
+	if err != nil {
+		return err
+	}
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	more, err := l.s.journal.after(ctx, pending.until, c.applied)
+	if err != nil {
+		return err
+	}
+	is := imported{
+		kind: l.kind, at: l.s.o.Now(), taken: l.o.Taken, rows: l.report.Rows, kept: l.report.Loaded, bad: l.report.Bad,
+		runs: c.imports[l.kind].runs + 1,
+	}
+	err = c.w.write(func() error {
+		if err := c.rename(l.kind); err != nil {
+			return err
+		}
+		for _, r := range append(pending.rows, more...) {
+			if r.seq > c.applied {
+				break // Record has not applied it yet either
+			}
+			if err := c.reapply(l.kind, &r); err != nil {
+				return fmt.Errorf("entry %d: %w", r.seq, err)
+			}
+		}
+		return c.w.exec("INSERT OR REPLACE INTO imports VALUES (?, ?, ?, ?, ?, ?, ?)", is.kind, is.runs,
+			is.at.UnixMicro(), is.taken.UnixMicro(), is.rows, is.kept, is.bad)
+	})
+	if err == nil {
+		c.imports[l.kind] = is
+	}
+	return err
+}
+
+// reapply applies an entry to a table that has just come.
+func (c *cache) reapply(kind string, r *row) error {
+	switch kind {
+	case "loans":
+		return c.projectLoan(r, false)
+	case "holds":
+		return c.projectHold(r)
+	}
+	return nil
+}
+
+// A backlog is what a snapshot cannot know: rows in order, of all entries up to number until.
+type backlog struct {
+	rows  []row
+	until uint64
+}
+
+// handover is how long an entry that was handed over in a file may take to get into the library system.
+const handover = 24 * time.Hour
+
+// pending are the entries that a snapshot taken at that moment has not absorbed.
+func (j *journal) pending(ctx context.Context, taken time.Time) (backlog, error) {
+	var b backlog
+	for {
+		page, err := j.carried(ctx, withDelivery+"WHERE entry.seq > ? ORDER BY entry.seq LIMIT ?", b.until, pageOfRows)
+		if err != nil {
+			return b, err
+		}
+		for i := range page {
+			b.until = page[i].row.seq
+			if !page[i].absorbed(taken) {
+				b.rows = append(b.rows, page[i].row)
+			}
+		}
+		if len(page) < pageOfRows {
+			return b, nil
+		}
+	}
+}
+
+// after are the entries between two numbers, which are too young to be in any snapshot.
+func (j *journal) after(ctx context.Context, since, until uint64) ([]row, error) {
+	if until <= since {
+		return nil, nil
+	}
+	return j.rows(ctx, since, int(until-since))
+}
+
+// absorbed tells whether a snapshot knows of an entry: it happened before, and it was delivered.
+func (c *carried) absorbed(taken time.Time) bool {
+	if c.clock == string(kiosk.ClockImpossible) || c.at > taken.UnixMicro() {
+		return false
+	}
+	switch kiosk.Delivery(c.state) {
+	case "", kiosk.Confirmed, kiosk.Settled:
+		return true
+	case kiosk.HandedOver:
+		return time.UnixMicro(c.since).Add(handover).Before(taken)
+	}
+	return false
+}
+
+// number asks the cache beside the loop.
+func (c *cache) number(ctx context.Context, query string) (n int, err error) {
+	err = c.beside.query(ctx, query, nil, func(rows *sql.Rows) error { return rows.Scan(&n) })
+	return n, err
+}

@@ -1,0 +1,294 @@
+package store
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"circdesk/kiosk"
+)
+
+// The harness runs this binary again as a child that writes as fast as it can and tells on its standard
+// output what it has been promised. It is killed at random moments; what was promised must be there.
+const (
+	childFolder = "CIRCDESK_TEST_CHILD" // the child's state folder
+	childDefect = "CIRCDESK_TEST_DEFECT"
+	ackEarly    = "acknowledge before commit" // a planted defect
+)
+
+func TestMain(m *testing.M) {
+	if folder := os.Getenv(childFolder); folder != "" {
+		fmt.Fprintln(os.Stderr, "child:", child(folder, os.Getenv(childDefect)))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+func killOptions(folder string) Options {
+	return Options{Folder: folder, Kiosk: "LIB-1", Site: "0123", Delivers: true, Ballast: 1}
+}
+
+// scripted is the act that stands under a number: a loan and its return in turn.
+func scripted(prefix string, seq uint64) kiosk.Act {
+	a := kiosk.Act{
+		Key: kiosk.Key(fmt.Sprintf("%s%d", prefix, seq)), Kind: kiosk.KindLoan, At: monday.Add(time.Duration(seq) * time.Second),
+		Clock: kiosk.ClockSynchronised, Session: seq / 6, Role: kiosk.RoleStudent, Patron: kiosk.PatronID(fmt.Sprint(seq / 2 % 7)),
+		Item: kiosk.ItemID(fmt.Sprint(seq / 2 % 50)), TitleID: "t", Outcome: kiosk.OutcomeLoan, Due: dec7, Policy: "p", Class: "500",
+	}
+	if seq%2 == 1 {
+		a.Kind, a.Outcome, a.Due = kiosk.KindReturn, kiosk.OutcomeReturn, kiosk.Due{}
+	}
+	return a
+}
+
+// together is how many acts are recorded in the transaction that begins with seq.
+func together(seq uint64) int {
+	if seq%10 == 1 {
+		return 3
+	}
+	return 1
+}
+
+// child works until it is killed.
+func child(folder, defect string) error {
+	s, err := Open(killOptions(folder))
+	if err != nil {
+		return err
+	}
+	say := func(word string, seq uint64) { fmt.Printf("%s %d\n", word, seq) }
+	failed := make(chan error, 3)
+	go func() { failed <- childDelivers(s, say) }()
+	go func() { failed <- childImports(s) }()
+	go func() { failed <- childRecords(s, defect, say) }()
+	return <-failed
+}
+
+func childRecords(s *Store, defect string, say func(string, uint64)) error {
+	is := s.Stand()
+	say("open", is.Next-1)
+	for seq := is.Next; ; {
+		var acts []kiosk.Act
+		for range together(seq) {
+			acts = append(acts, scripted(is.Prefix, seq+uint64(len(acts))))
+		}
+		seq += uint64(len(acts))
+		if defect == ackEarly {
+			say("ack", seq-1)
+		}
+		if err := s.Record(acts); err != nil {
+			return err
+		}
+		if defect != ackEarly {
+			say("ack", seq-1)
+		}
+		if f := s.Find(kiosk.Find{Item: acts[0].Item}); f.Failed {
+			return errors.New("the cache failed")
+		}
+	}
+}
+
+func childDelivers(s *Store, say func(string, uint64)) error {
+	for range s.Added() {
+		waiting, err := s.Waiting(context.Background())
+		if err != nil {
+			return err
+		}
+		for _, e := range waiting {
+			if err := s.Attempt(e.Seq); err != nil {
+				return err
+			}
+			say("sent", e.Seq)
+			if err := s.Deliver(e.Seq, kiosk.Confirmed, "ok"); err != nil {
+				return err
+			}
+			say("done", e.Seq)
+		}
+	}
+	return nil
+}
+
+// childImports swaps one crowd for another again and again.
+func childImports(s *Store) error {
+	for i := 0; ; i = 1 - i {
+		r, err := s.Import(context.Background(), "patrons", strings.NewReader(people(i*1000, i*1000+300)), ImportOptions{Force: true})
+		if err != nil || r.Refused != "" {
+			return fmt.Errorf("%v %s", err, r.Refused)
+		}
+	}
+}
+
+// A witness is what the child was promised.
+type witness struct {
+	opened     bool
+	acked      uint64
+	sent, done map[uint64]bool
+}
+
+// killOnce runs a child for a while and kills it.
+func killOnce(t *testing.T, folder, defect string, rng *rand.Rand) witness {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), childFolder+"="+folder, childDefect+"="+defect)
+	var complaint strings.Builder
+	cmd.Stderr = &complaint
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w := listen(out, time.Duration(rng.Int64N(int64(40*time.Millisecond))), func() { _ = cmd.Process.Kill() })
+	_ = cmd.Wait() // it was killed
+	if complaint.Len() > 0 {
+		t.Fatalf("the child has ended by itself: %s", complaint.String())
+	}
+	return w
+}
+
+// listen takes down what the child says; from its first word on it has so long to live. A few children
+// are killed before that, while they open.
+func listen(out io.Reader, life time.Duration, kill func()) witness {
+	w := witness{sent: map[uint64]bool{}, done: map[uint64]bool{}}
+	var once sync.Once
+	if life < 2*time.Millisecond {
+		time.AfterFunc(5*life, func() { once.Do(kill) })
+	}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		word, number, _ := strings.Cut(lines.Text(), " ")
+		seq, err := strconv.ParseUint(number, 10, 64)
+		if err != nil {
+			break // torn by the kill
+		}
+		switch word {
+		case "open":
+			w.opened, w.acked = true, seq
+			time.AfterFunc(life, func() { once.Do(kill) })
+		case "ack":
+			w.acked = seq
+		case "sent":
+			w.sent[seq] = true
+		case "done":
+			w.done[seq] = true
+		}
+	}
+	return w
+}
+
+// survey compares what is there with what was promised. known is the last entry that was there before.
+func survey(folder string, known uint64, w witness) (last uint64, err error) {
+	s, err := Open(killOptions(folder))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	is := s.Stand()
+	last = is.Next - 1
+	from := max(known, w.acked)
+	switch {
+	case !is.Writable:
+		return last, errors.New("not writable")
+	case last < from:
+		return last, fmt.Errorf("acknowledged up to %d, there up to %d", from, last)
+	case last > from && last != from+uint64(together(from+1)):
+		return last, fmt.Errorf("acknowledged up to %d, there up to %d: more than one transaction", from, last)
+	}
+	for e, err := range s.Journal(context.Background(), known+1) {
+		switch {
+		case err != nil:
+			return last, err
+		case e.Act != scripted(is.Prefix, e.Seq):
+			return last, fmt.Errorf("entry %d is %+v", e.Seq, e)
+		case w.done[e.Seq] && e.Delivery != kiosk.Confirmed, w.sent[e.Seq] && e.Attempts == 0:
+			return last, fmt.Errorf("entry %d: delivery %+v, sent %v, done %v", e.Seq, e, w.sent[e.Seq], w.done[e.Seq])
+		}
+		if err := s.Record([]kiosk.Act{e.Act}); err != nil {
+			return last, fmt.Errorf("repeated: %w", err)
+		}
+	}
+	if next := s.Stand().Next; next != last+1 {
+		return last, fmt.Errorf("repeating has led to number %d", next)
+	}
+	return last, agree(s)
+}
+
+// agree compares the cache with the whole journal.
+func agree(s *Store) error {
+	out := map[kiosk.ItemID]kiosk.PatronID{}
+	for e, err := range s.Journal(context.Background(), 0) {
+		if err != nil {
+			return err
+		}
+		if out[e.Item] = e.Patron; e.Kind == kiosk.KindReturn {
+			delete(out, e.Item)
+		}
+	}
+	n, err := s.cache.number(context.Background(), "SELECT count(*) FROM loans")
+	if err != nil || n != len(out) {
+		return fmt.Errorf("%d loans in the cache, %d by the journal, %v", n, len(out), err)
+	}
+	for item, patron := range out {
+		var got kiosk.PatronID
+		if _, err := s.cache.w.row("SELECT patron FROM loans WHERE item = ?", []any{item}, &got); err != nil || got != patron {
+			return fmt.Errorf("item %s is out by %q, by the journal %q, %v", item, got, patron, err)
+		}
+	}
+	n, err = s.cache.number(context.Background(), `SELECT count(*) FILTER (WHERE barcode < 1000) * 1000
+		+ count(*) FILTER (WHERE barcode >= 1000) FROM (SELECT CAST(barcode AS INTEGER) AS barcode FROM patrons)`)
+	if err != nil || n != 0 && n != 300 && n != 300_000 {
+		return fmt.Errorf("a snapshot is torn: %d, %v", n, err)
+	}
+	v, err := s.Verify(context.Background())
+	if err != nil || !v.OK {
+		return fmt.Errorf("%+v, %v", v, err)
+	}
+	return nil
+}
+
+// killed is one campaign; it ends with the first thing that is wrong. After some kills it starts anew
+// with an empty folder, so that first creations are hit as well.
+func killed(t *testing.T, times int, defect string) error {
+	seed := uint64(time.Now().UnixNano())
+	rng := rand.New(rand.NewPCG(seed, 0))
+	folder, known := t.TempDir(), uint64(0)
+	for i := range times {
+		w := killOnce(t, folder, defect, rng)
+		last, err := survey(folder, known, w)
+		if err != nil {
+			return fmt.Errorf("kill %d, seed %d: %w", i, seed, err)
+		}
+		if known = last; i%40 == 39 {
+			folder, known = t.TempDir(), 0
+		}
+	}
+	return nil
+}
+
+func TestNothingPromisedIsLostToAKill(t *testing.T) {
+	times, err := strconv.Atoi(cmp.Or(os.Getenv("CIRCDESK_KILLS"), "300"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := killed(t, times, ""); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheKillHarnessSeesADefect(t *testing.T) {
+	err := killed(t, 300, ackEarly)
+	if err == nil {
+		t.Fatal("acknowledging before the commit was not caught")
+	}
+	t.Log(err)
+}
