@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -98,6 +99,64 @@ func (t *tool) verify(ctx context.Context, desk *control.Client, o order) error 
 	return err
 }
 
+func (t *tool) settle(ctx context.Context, desk *control.Client, o order) error {
+	if err := desk.Settle(ctx, o.words[0], o.why); err != nil {
+		return err
+	}
+	if o.json {
+		return t.document(struct{}{})
+	}
+	return t.print(fmt.Sprintf("%s is settled.\n", plain(o.words[0])))
+}
+
+// backup copies the journal. The file has its name only once it is whole and on the disk.
+func (t *tool) backup(ctx context.Context, desk *control.Client, o order) error {
+	path := o.words[0]
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // if it still has that name
+	sum, err := desk.Backup(ctx, f)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = replace(path+".sha256", fmt.Sprintf("%s  %s\n", sum, filepath.Base(path)))
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err = errors.Join(err, syncFolder(path)); err != nil {
+		return err
+	}
+	if o.json {
+		return t.document(map[string]string{"file": path, "sha256": sum})
+	}
+	return t.print(fmt.Sprintf("The journal is in %s.\n", plain(path)))
+}
+
+// replace writes a small file in one go.
+func replace(path, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// syncFolder makes the names in path's folder durable.
+func syncFolder(path string) error {
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
 // load is the command import.
 func (t *tool) load(ctx context.Context, desk *control.Client, o order) error {
 	kind, path := o.words[0], o.words[1]
@@ -113,7 +172,7 @@ func (t *tool) load(ctx context.Context, desk *control.Client, o order) error {
 	if req.Taken.IsZero() {
 		req.Taken = changed
 	}
-	report, err := desk.Import(ctx, kind, file, req)
+	report, err := desk.Import(ctx, kind, t.progress(file), req)
 	if err != nil {
 		return err
 	}
@@ -139,6 +198,39 @@ func (t *tool) open(path string) (io.ReadCloser, time.Time, error) {
 		return f, t.changed(f), nil
 	}
 	return io.NopCloser(t.in), t.changed(t.in), nil
+}
+
+// large is the size from which a file's progress is shown.
+const large = 16 << 20
+
+// progress shows how much of a large file has been read, every tenth of it.
+func (t *tool) progress(r io.Reader) io.Reader {
+	f, ok := r.(*os.File)
+	if !ok {
+		return r
+	}
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() < large {
+		return r
+	}
+	return &shown{f, info.Size(), 0, t.err}
+}
+
+// A shown file says how far it has been read.
+type shown struct {
+	io.Reader
+	size, read int64
+	to         io.Writer
+}
+
+func (s *shown) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	before := s.read * 10 / s.size
+	s.read += int64(n)
+	if now := s.read * 10 / s.size; now > before {
+		fmt.Fprintf(s.to, "%d %% read\n", now*10)
+	}
+	return n, err
 }
 
 func (t *tool) changed(r io.Reader) time.Time {

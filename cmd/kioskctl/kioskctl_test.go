@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,6 +31,7 @@ type desk struct {
 	err      error // of every answer
 
 	imported string // what was asked for last
+	settled  string
 }
 
 func (d *desk) Status(context.Context) (control.Status, error)      { return d.status, d.err }
@@ -51,6 +54,19 @@ func (d *desk) from(since uint64) iter.Seq2[kiosk.Entry, error] {
 			yield(kiosk.Entry{}, d.err)
 		}
 	}
+}
+
+func (d *desk) Backup(_ context.Context, use func(io.Reader, string) error) error {
+	if d.err != nil {
+		return d.err
+	}
+	sum := sha256.Sum256([]byte("the journal"))
+	return use(strings.NewReader("the journal"), hex.EncodeToString(sum[:]))
+}
+
+func (d *desk) Settle(_ context.Context, key kiosk.Key, why string) error {
+	d.settled = fmt.Sprintf("%s: %s", key, why)
+	return d.err
 }
 
 func (d *desk) Import(_ context.Context, kind string, r io.Reader, req control.ImportRequest) (control.ImportReport, error) {
@@ -399,7 +415,7 @@ func TestUsage(t *testing.T) {
 		"journal -since yesterday":  `invalid value "yesterday" for flag -since: parse error`,
 		"journal -since":            "flag needs an argument: -since",
 		"import patrons":            "it is: kioskctl import KIND FILE",
-		"import books x.csv":        `"books" is not one of patrons, copies, loans, holds, charges`,
+		"import books x.csv":        `"books" is not one of patrons, copies, loans, holds, charges, cards`,
 		"import patrons x -taken 3": `invalid value "3" for flag -taken: it should look like 2026-11-24, "2026-11-24 07:30" or 2026-11-24T07:30:00-08:00`,
 	} {
 		run(nil, strings.Fields(args)...).want(t, 2, "", "kioskctl: "+want+"\nkioskctl -h says how it is used\n")
@@ -446,5 +462,41 @@ func TestTimes(t *testing.T) {
 		if got := tl.ago(at(when)); got != want {
 			t.Errorf("%s: %q, want %q", when, got, want)
 		}
+	}
+}
+
+func TestBackup(t *testing.T) {
+	socket := serve(t, &desk{}, nil)
+	path := filepath.Join(t.TempDir(), "journal.backup")
+	run(nil, "-socket", socket, "backup", path).want(t, done, "The journal is in "+path+".\n", "")
+	text, err := os.ReadFile(path)
+	if err != nil || string(text) != "the journal" {
+		t.Errorf("%q, %v", text, err)
+	}
+	sum := sha256.Sum256(text)
+	if got, err := os.ReadFile(path + ".sha256"); err != nil || string(got) != hex.EncodeToString(sum[:])+"  journal.backup\n" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func TestAFailedBackupLeavesNothing(t *testing.T) {
+	socket := serve(t, &desk{err: errors.New("the disk is gone")}, nil)
+	folder := t.TempDir()
+	run(nil, "-socket", socket, "backup", filepath.Join(folder, "b")).want(t, failed, "", "kioskctl: the disk is gone\n")
+	if left, err := os.ReadDir(folder); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestSettle(t *testing.T) {
+	d := &desk{}
+	socket := serve(t, d, nil)
+	run(nil, "-socket", socket, "queue", "settle", "LIB-1-7f3a-9", "-why", "done in Destiny").want(t, done, "LIB-1-7f3a-9 is settled.\n", "")
+	if d.settled != "LIB-1-7f3a-9: done in Destiny" {
+		t.Errorf("settled %q", d.settled)
+	}
+	s := run(nil, "-socket", socket, "queue", "settle", "LIB-1-7f3a-9")
+	if s.status != misused || !strings.Contains(s.err, "settle needs -why") {
+		t.Errorf("%+v", s)
 	}
 }

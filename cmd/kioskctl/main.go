@@ -24,7 +24,7 @@ usage: kioskctl [-socket PATH] [-json] COMMAND
   status             the desk at a glance
   devices            scanners, and how they are
   import KIND FILE   load a file from the library system; FILE "-" is the standard input
-                     KIND is patrons, copies, loans, holds or charges
+                     KIND is patrons, copies (CSV or MARC 21), loans, holds, charges or cards
     -force           load it though it looks wrong
     -taken TIME      when the library system wrote it: 2026-11-24, "2026-11-24 07:30" or RFC 3339;
                      by default the time at which the file was last changed
@@ -32,7 +32,11 @@ usage: kioskctl [-socket PATH] [-json] COMMAND
                      the clock was not sure
     -since SEQ       from this number on
   queue              what has not reached the library system yet
+  queue settle KEY   take an entry off the queue that was seen to by hand
+    -why TEXT        what was done; it stays with the entry
   verify             check that nothing in the journal was changed or lost
+  backup FILE        copy the journal while the desk runs; FILE.sha256 is its checksum
+                     (kioskd restore brings it onto a new card)
 
   -socket PATH       of the daemon; by default /run/circdesk/control.sock
   -json              print one JSON document or, of journal, queue and devices, one object a line
@@ -69,6 +73,7 @@ type order struct {
 	force  bool
 	taken  time.Time // zero: the file's own
 	since  uint64
+	why    string
 	words  []string // after the command
 }
 
@@ -118,7 +123,9 @@ func commands() map[string]command {
 		"import":  {flags: []string{"force", "taken"}, words: "KIND FILE", do: (*tool).load},
 		"journal": {flags: []string{"since"}, do: (*tool).journal},
 		"queue":   {do: (*tool).queue},
+		"settle":  {flags: []string{"why"}, words: "KEY", do: (*tool).settle},
 		"verify":  {do: (*tool).verify},
+		"backup":  {words: "FILE", do: (*tool).backup},
 	}
 }
 
@@ -134,6 +141,9 @@ func (t *tool) obey(ctx context.Context, args []string) error {
 		return misuse{err.Error()}
 	case len(words) == 0:
 		return misuse{"no command"}
+	}
+	if len(words) > 1 && words[0] == "queue" && words[1] == "settle" {
+		words = words[1:]
 	}
 	name := words[0]
 	c, ok := commands()[name]
@@ -155,6 +165,7 @@ func (t *tool) flags(o *order) *flag.FlagSet {
 	f.BoolVar(&o.json, "json", false, "")
 	f.BoolVar(&o.force, "force", false, "")
 	f.Uint64Var(&o.since, "since", 0, "")
+	f.StringVar(&o.why, "why", "", "")
 	f.Func("taken", "", func(text string) (err error) {
 		o.taken, err = parseTime(text, t.zone)
 		return err
@@ -184,6 +195,9 @@ func split(f *flag.FlagSet, args []string) ([]string, error) {
 func (c command) fits(name string, o order, flags *flag.FlagSet) error {
 	if len(o.words) != len(strings.Fields(c.words)) {
 		return misuse{strings.TrimSpace(fmt.Sprintf("it is: kioskctl %s %s", name, c.words))}
+	}
+	if name == "settle" && o.why == "" {
+		return misuse{"settle needs -why: what was done"}
 	}
 	if name == "import" && !slices.Contains(control.Kinds(), o.words[0]) {
 		return misuse{fmt.Sprintf("%q is not one of %s", o.words[0], strings.Join(control.Kinds(), ", "))}

@@ -8,9 +8,6 @@
 //	idle = "40s"          # without a scan or tap until the warning; 10s to 3m
 //	warn = "20s"          # from the warning to the end of the session; 20s to 3m
 //
-//	[web]
-//	allow_remote = false  # true: listen may be an address that other machines can reach
-//
 //	[[scanner]]           # kind = "serial" only; path or match
 //	bits   = 8            # 7 or 8
 //	parity = "none"       # none | odd | even
@@ -28,7 +25,7 @@
 //	rewrite   = 'P $1'           # makes the number out of the pattern's groups
 //	fallback  = false            # true: only for codes that no other rule knows
 //
-//	[import.patrons]      # and copies, loans, holds, charges
+//	[import.patrons]      # and copies, loans, holds, charges, cards
 //	barcode = "Student ID"       # our column = its header in the file
 package config
 
@@ -82,8 +79,7 @@ type Session struct {
 
 // Web is the section [web].
 type Web struct {
-	Listen      string // host:port; port 0 is any free one
-	AllowRemote bool
+	Listen string // 127.0.0.1 or localhost, and a port; port 0 is any free one
 }
 
 // A Scanner is one section [[scanner]].

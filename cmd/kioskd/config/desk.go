@@ -65,9 +65,7 @@ func readSession(t *table) Session {
 
 func readWeb(t *table) Web {
 	defer t.end()
-	w := Web{AllowRemote: value(t, "allow_remote", false, boolean)}
-	w.Listen = value(t, "listen", "127.0.0.1:8080", listen(w.AllowRemote))
-	return w
+	return Web{Listen: value(t, "listen", "127.0.0.1:8080", listen)}
 }
 
 func readScanners(tables []*table, names map[string]string) []Scanner {
@@ -225,6 +223,7 @@ func columns() map[string][]string {
 		"loans":   {"item", "patron", "checked_out", "due", "renewals"},
 		"holds":   {"patron", "title_id", "item", "placed", "pickup_site", "status"},
 		"charges": {"patron", "item", "reason", "amount", "currency", "created"},
+		"cards":   {"card_uid", "patron"},
 	}
 }
 

@@ -94,7 +94,7 @@ func readPatronTypes(tables []*table) map[string]kiosk.PatronType {
 	all := map[string]kiosk.PatronType{}
 	ids := map[string]string{}
 	for _, t := range tables {
-		id := required(t, "id", text)
+		id := required(t, "id", word)
 		p := kiosk.PatronType{
 			Limit:        value(t, "limit", 0, whole(0, most)),
 			Limits:       readLimits(t.sub("limits")),
@@ -110,6 +110,13 @@ func readPatronTypes(tables []*table) map[string]kiosk.PatronType {
 	return all
 }
 
+// word reads the name of a type. Library systems write "Student" here and "student" there, so that case
+// does not count; the importers fold it as well.
+func word(raw any) (string, error) {
+	s, err := text(raw)
+	return strings.ToLower(s), err
+}
+
 // readLimits reads a table whose keys are circulation types.
 func readLimits(t *table) map[string]int {
 	if len(t.keys) == 0 {
@@ -117,7 +124,7 @@ func readLimits(t *table) map[string]int {
 	}
 	all := map[string]int{}
 	for _, item := range slices.Sorted(maps.Keys(t.keys)) {
-		all[item] = value(t, item, 0, whole(0, most))
+		all[strings.ToLower(item)] = value(t, item, 0, whole(0, most))
 	}
 	return all
 }
@@ -125,9 +132,10 @@ func readLimits(t *table) map[string]int {
 // noteLimits notes the limits of circulation types that the patron type may not borrow anyway: a misspelt name, mostly.
 func noteLimits(t *table, rules map[kiosk.RuleFor]kiosk.Rule) {
 	id, _ := t.keys["id"].(string)
+	id = strings.ToLower(id)
 	limits, _ := t.keys["limits"].(map[string]any)
 	for item := range limits {
-		if _, ok := rules[kiosk.RuleFor{Patron: id, Item: item}]; !ok {
+		if _, ok := rules[kiosk.RuleFor{Patron: id, Item: strings.ToLower(item)}]; !ok {
 			t.note(join(join(t.path, "limits"), item), "has no effect; no rule lends %q to %q", item, id)
 		}
 	}
@@ -138,7 +146,7 @@ func readRules(tables []*table, patrons map[string]kiosk.PatronType) map[kiosk.R
 	first := map[kiosk.RuleFor]string{}
 	types := slices.Sorted(maps.Keys(patrons))
 	for _, t := range tables {
-		pair := kiosk.RuleFor{Patron: required(t, "patron", text), Item: required(t, "item", text)}
+		pair := kiosk.RuleFor{Patron: required(t, "patron", word), Item: required(t, "item", word)}
 		if _, ok := patrons[pair.Patron]; pair.Patron != "" && !ok {
 			t.complain(join(t.path, "patron"), "there is no patron type %q%s", pair.Patron, hint(pair.Patron, types))
 		}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -169,24 +168,20 @@ func address(raw any) (string, error) {
 	return s, nil
 }
 
-// listen reads the address that the page is served at. Port 0 is any free one.
-func listen(remote bool) reader[string] {
-	return func(raw any) (string, error) {
-		s, err := text(raw)
-		if err != nil {
-			return "", err
-		}
-		host, port, err := net.SplitHostPort(s)
-		ip, notIP := netip.ParseAddr(host)
-		known := notIP == nil || host == "" || host == "localhost"
-		if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || !known {
-			return "", fmt.Errorf(`%q is not an IP address and a port, like "127.0.0.1:8080"`, s)
-		}
-		if !remote && host != "localhost" && !ip.IsLoopback() {
-			return "", fmt.Errorf("%q can be reached from other machines; if that is meant, add allow_remote = true", s)
-		}
-		return s, nil
+// listen reads the address that the page is served at: this machine's own. Port 0 is any free one.
+func listen(raw any) (string, error) {
+	s, err := text(raw)
+	if err != nil {
+		return "", err
 	}
+	host, port, err := net.SplitHostPort(s)
+	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
+		return "", fmt.Errorf(`%q is not an IP address and a port, like "127.0.0.1:8080"`, s)
+	}
+	if host != "127.0.0.1" && host != "localhost" {
+		return "", fmt.Errorf("%q is not this machine alone; the page is for the desk's own screen: 127.0.0.1 or localhost", s)
+	}
+	return s, nil
 }
 
 // date reads 2026-11-24, with or without quotes.

@@ -2,7 +2,10 @@ package control
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -92,6 +95,37 @@ func (c *Client) Queue(ctx context.Context) ([]Waiting, error) {
 	return rows[Waiting](ctx, c, "queue")
 }
 
+// Settle ends the delivery of an entry by hand.
+func (c *Client) Settle(ctx context.Context, key, why string) error {
+	q := url.Values{"key": {key}, "why": {why}}
+	_, err := c.ask(ctx, 2*hurry, http.MethodPost, "settle?"+q.Encode(), nil)
+	return err
+}
+
+// Backup copies the journal to w and returns the SHA-256 of what was written, which it has checked.
+func (c *Client) Backup(ctx context.Context, w io.Writer) (sum string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	resp, err := c.send(ctx, http.MethodGet, "backup", nil)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		text, err := io.ReadAll(resp.Body)
+		return "", cmp.Or(err, problemOf(resp, text))
+	}
+	hash := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(w, hash), resp.Body); err != nil {
+		return "", fmt.Errorf("copying the journal: %w", err)
+	}
+	sum = hex.EncodeToString(hash.Sum(nil))
+	if want := resp.Header.Get(checksum); sum != want {
+		return "", fmt.Errorf("the copy has the checksum %q, should have %q", sum, want)
+	}
+	return sum, nil
+}
+
 // A source remembers why it could not be read to its end.
 type source struct {
 	r   io.Reader
@@ -144,6 +178,23 @@ func rows[T any](ctx context.Context, c *Client, path string) ([]T, error) {
 func (c *Client) ask(ctx context.Context, d time.Duration, method, path string, body io.Reader) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
+	resp, err := c.send(ctx, method, path, body)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, away(err)
+	}
+	if resp.StatusCode == http.StatusOK {
+		return text, nil
+	}
+	return nil, problemOf(resp, text)
+}
+
+// send asks and returns the answer as it begins.
+func (c *Client) send(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://kioskd/v1/"+path, body)
 	if err != nil {
 		return nil, err
@@ -155,19 +206,16 @@ func (c *Client) ask(ctx context.Context, d time.Duration, method, path string, 
 	if err != nil {
 		return nil, away(err)
 	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, away(err)
-	}
-	if resp.StatusCode == http.StatusOK {
-		return text, nil
-	}
+	return resp, nil
+}
+
+// problemOf is what an answer that is no answer says.
+func problemOf(resp *http.Response, text []byte) error {
 	var p problem
 	if json.Unmarshal(text, &p) != nil || p.Error == "" {
-		return nil, fmt.Errorf("the daemon answers %q", resp.Status)
+		return fmt.Errorf("the daemon answers %q", resp.Status)
 	}
-	return nil, errors.New(p.Error)
+	return errors.New(p.Error)
 }
 
 // away says that no answer came, and why, without the made-up address.

@@ -3,6 +3,8 @@ package control
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,6 +28,7 @@ import (
 type desk struct {
 	entries []kiosk.Entry
 	broken  error // ends every list
+	copy    string
 
 	mu     sync.Mutex
 	called []string // what was asked for
@@ -77,6 +80,23 @@ func (d *desk) list(wanted func(kiosk.Entry) bool) iter.Seq2[kiosk.Entry, error]
 
 func (d *desk) Verify(context.Context) (Verified, error) {
 	return Verified{}, errors.New("the disk is gone")
+}
+
+func (d *desk) Backup(_ context.Context, use func(io.Reader, string) error) error {
+	sum := sha256.Sum256([]byte(d.copy))
+	if d.broken != nil && d.copy == "" {
+		return d.broken
+	}
+	text := io.Reader(strings.NewReader(d.copy))
+	if d.broken != nil {
+		text = io.MultiReader(text, &failing{d.broken})
+	}
+	return use(text, hex.EncodeToString(sum[:]))
+}
+
+func (d *desk) Settle(_ context.Context, key kiosk.Key, why string) error {
+	d.call("settle %s %q", key, why)
+	return d.broken
 }
 
 func (d *desk) Import(_ context.Context, kind string, r io.Reader, req ImportRequest) (ImportReport, error) {
@@ -206,7 +226,7 @@ func TestTheAnswersHaveTheShapeOfTheDesign(t *testing.T) {
 		{"GET", "/v1/coffee", 404, `{"error":"the daemon knows no \"GET /v1/coffee\""}` + "\n"},
 		{"DELETE", "/v1/journal", 404, `{"error":"the daemon knows no \"DELETE /v1/journal\""}` + "\n"},
 		{"POST", "/v1/import/books?taken=2026-11-24T09:30:00Z", 400,
-			`{"error":"\"books\" is not one of the kinds [\"patrons\" \"copies\" \"loans\" \"holds\" \"charges\"]"}` + "\n"},
+			`{"error":"\"books\" is not one of the kinds [\"patrons\" \"copies\" \"loans\" \"holds\" \"charges\" \"cards\"]"}` + "\n"},
 		{"POST", "/v1/import/patrons?taken=today", 400, `{"error":"taken: \"today\" is not a time of RFC 3339"}` + "\n"},
 		{"POST", "/v1/import/patrons?taken=2026-11-24T09:30:00Z&force=perhaps", 400,
 			`{"error":"force: \"perhaps\" is not true or false"}` + "\n"},
@@ -413,5 +433,37 @@ func TestNobodyIsThere(t *testing.T) {
 	}()
 	if _, err := Dial(path).Status(t.Context()); !errors.Is(err, ErrAway) {
 		t.Errorf("with one that hangs up: %v", err)
+	}
+}
+
+func TestABackupArrivesWholeOrNotAtAll(t *testing.T) {
+	d := &desk{copy: strings.Repeat("journal ", 100_000)}
+	c := Dial(serve(t, &Server{Desk: d}))
+	var got bytes.Buffer
+	sum, err := c.Backup(t.Context(), &got)
+	if want := sha256.Sum256([]byte(d.copy)); err != nil || got.String() != d.copy || sum != hex.EncodeToString(want[:]) {
+		t.Errorf("%d bytes, %s, %v", got.Len(), sum, err)
+	}
+	d.broken = errors.New("the disk is gone")
+	if _, err := c.Backup(t.Context(), io.Discard); err == nil {
+		t.Error("a part was taken for the whole")
+	}
+	d.copy = ""
+	if _, err := c.Backup(t.Context(), io.Discard); err == nil || err.Error() != "the disk is gone" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestADeliveryIsSettledWithAReason(t *testing.T) {
+	d := &desk{}
+	c := Dial(serve(t, &Server{Desk: d}))
+	if err := c.Settle(t.Context(), "LIB-1-7f3a-1", "done by hand & checked"); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{`settle LIB-1-7f3a-1 "done by hand & checked"`}; !reflect.DeepEqual(d.calls(), want) {
+		t.Errorf("asked for %q, want %q", d.calls(), want)
+	}
+	if err := c.Settle(t.Context(), "LIB-1-7f3a-1", ""); err == nil || err.Error() != "a key and a reason are needed" {
+		t.Errorf("without a reason: %v", err)
 	}
 }

@@ -23,8 +23,8 @@ import (
 const (
 	hurry    = 10 * time.Second // for a request's header, a short answer, one write of a long one
 	stall    = 30 * time.Second // between two parts of a file
-	longest  = 10 * time.Minute // for an import, a check of the journal, a long list
-	mostFile = 256 << 20        // bytes of a file to import
+	longest  = 30 * time.Minute // for an import, a check of the journal, a long list
+	mostFile = 4 << 30          // bytes of a file to import: a million records of MARC
 )
 
 // A Server answers on the control socket.
@@ -82,6 +82,14 @@ func (s *Server) routes() http.Handler {
 		s.list(w, r, func(ctx context.Context) iter.Seq2[any, error] { return shaped(s.Desk.Queue(ctx), waitingOf, 0) })
 	})
 	mux.HandleFunc("POST /v1/import/{kind}", s.importFile)
+	mux.HandleFunc("GET /v1/backup", s.backup)
+	mux.HandleFunc("POST /v1/settle", s.one(hurry, func(r *http.Request) (any, error) {
+		key, why := r.URL.Query().Get("key"), r.URL.Query().Get("why")
+		if key == "" || why == "" {
+			return nil, refusal{http.StatusBadRequest, "a key and a reason are needed"}
+		}
+		return struct{}{}, s.Desk.Settle(r.Context(), kiosk.Key(key), why)
+	}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, refusal{http.StatusNotFound, "the daemon knows no " + strconv.Quote(r.Method+" "+r.URL.Path)})
 	})
@@ -244,6 +252,39 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, rows func(context.
 		}
 		sent++
 	}
+}
+
+// checksum is the header with the SHA-256 of a backup.
+const checksum = "Sha256"
+
+// backup sends a copy of the journal. It is whole if as many bytes come as the checksum is of.
+func (s *Server) backup(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := patient(w, r, longest)
+	defer cancel()
+	sent := false
+	err := s.Desk.Backup(ctx, func(file io.Reader, sum string) error {
+		w.Header().Set(checksum, sum)
+		w.Header().Set("Content-Type", "application/vnd.sqlite3")
+		sent = true
+		_, err := io.Copy(&unhurried{w}, file)
+		return err
+	})
+	switch {
+	case err == nil:
+	case !sent:
+		s.fail(w, r, err)
+	default:
+		s.Log.Error("control: failed", "request", "GET /v1/backup", "err", err)
+		panic(http.ErrAbortHandler) // hangs up, so that nobody takes a part for the whole
+	}
+}
+
+// An unhurried answer has time for every single write.
+type unhurried struct{ http.ResponseWriter }
+
+func (u *unhurried) Write(p []byte) (int, error) {
+	rest(u.ResponseWriter)
+	return u.ResponseWriter.Write(p)
 }
 
 func (s *Server) importFile(w http.ResponseWriter, r *http.Request) {

@@ -6,6 +6,8 @@
 //	GET  /v1/journal?since=SEQ&limit=N   one Line a line, oldest first; limit 0 or missing: all
 //	GET  /v1/queue                       one Waiting a line, oldest first
 //	GET  /v1/verify                      Verified
+//	GET  /v1/backup                      the journal as one file; its checksum is in the header Sha256
+//	POST /v1/settle?key=KEY&why=TEXT     {}
 //	POST /v1/import/KIND?force=true&taken=RFC3339&name=FILE   with the file as body: ImportReport
 //
 // A failure is {"error": "…"}, with a status of 400 or above or, where lines have been sent already, as
@@ -35,13 +37,19 @@ type Desk interface {
 	// Verify checks the whole journal's chain. A broken chain is no error, but a Verified that is not OK.
 	Verify(ctx context.Context) (Verified, error)
 
+	// Backup makes a consistent copy of the journal and lends it to use, with its SHA-256 in hexadecimal.
+	Backup(ctx context.Context, use func(copy io.Reader, sum string) error) error
+
+	// Settle ends a delivery that staff have seen to by hand.
+	Settle(ctx context.Context, key kiosk.Key, why string) error
+
 	// Import loads a file of one of Kinds, all of it or nothing, and does not keep r. Bad rows, and a
 	// file that is refused as a whole, are no error, but stand in the report.
 	Import(ctx context.Context, kind string, r io.Reader, req ImportRequest) (ImportReport, error)
 }
 
 // Kinds are the kinds of files that can be imported (design section 6).
-func Kinds() []string { return []string{"patrons", "copies", "loans", "holds", "charges"} }
+func Kinds() []string { return []string{"patrons", "copies", "loans", "holds", "charges", "cards"} }
 
 // A Status is the desk at a glance.
 type Status struct {
