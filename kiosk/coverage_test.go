@@ -10,14 +10,14 @@ import (
 // What trouble, a run of the bin and closing time do to every screen, the tests below tell.
 var edges = map[Mode][]Mode{
 	ModeAttract:      {ModeItemFirst, ModeWho, ModeReturn, ModeHelp, ModeBin, ModeClosed, ModeOutOfOrder},
-	ModeItemFirst:    {ModeAttract, ModeWho, ModeHelp, ModeBin, ModeOutOfOrder},
+	ModeItemFirst:    {ModeAttract, ModeWho, ModeBorrow, ModeHelp, ModeBin, ModeOutOfOrder},
 	ModeWho:          {ModeAttract, ModeItemFirst, ModeUnknownCard, ModeBlocked, ModeBorrow, ModeHelp, ModeBorrowingOff},
 	ModeUnknownCard:  {ModeAttract, ModeWho, ModeHelp},
 	ModeBlocked:      {ModeAttract, ModeItemFirst, ModeWho, ModeReturn, ModeHelp},
 	ModeBorrow:       {ModeBlocked, ModeAccount, ModeFinish, ModeStillThere, ModeHelp, ModeBorrowingOff, ModeOutOfOrder},
 	ModeAccount:      {ModeBlocked, ModeBorrow, ModeRenewed, ModeFinish, ModeStillThere, ModeHelp},
 	ModeRenewed:      {ModeBlocked, ModeBorrow, ModeFinish, ModeStillThere, ModeHelp},
-	ModeReturn:       {ModeAttract, ModeBlocked, ModeBorrow, ModeBye, ModeHelp},
+	ModeReturn:       {ModeAttract, ModeBlocked, ModeBorrow, ModeBye, ModeHelp, ModeBorrowingOff},
 	ModeFinish:       {ModeBlocked, ModeBorrow, ModeBye, ModeHelp},
 	ModeBye:          {ModeAttract, ModeWho, ModeHelp, ModeBin, ModeAside, ModeClosed, ModeBorrowingOff},
 	ModeStillThere:   {ModeBorrow, ModeAccount, ModeRenewed, ModeFinish, ModeBye, ModeHelp},
@@ -25,7 +25,7 @@ var edges = map[Mode][]Mode{
 	ModeBin:          {ModeAttract, ModeItemFirst, ModeWho, ModeAside, ModeClosed, ModeBorrowingOff},
 	ModeAside:        {ModeAttract, ModeWho, ModeBin},
 	ModeClosed:       {ModeAttract, ModeBin, ModeBorrowingOff, ModeOutOfOrder},
-	ModeBorrowingOff: {ModeAttract, ModeBin, ModeClosed, ModeOutOfOrder},
+	ModeBorrowingOff: {ModeAttract, ModeReturn, ModeBin, ModeClosed, ModeOutOfOrder},
 	ModeOutOfOrder:   {ModeAttract, ModeBin, ModeClosed, ModeBorrowingOff},
 }
 
@@ -212,4 +212,30 @@ func returning(m Mode) string {
 		return "> scan 4001\n"
 	}
 	return ""
+}
+
+func TestTheClosedSetsAreClosed(t *testing.T) {
+	seen := map[string]bool{}
+	code := func(s string) {
+		if s == "" || len(s) > 5 || seen[s] {
+			t.Errorf("code %q is missing, too long or used twice", s)
+		}
+		seen[s] = true
+	}
+	for f := range Faults() {
+		code(f.Code())
+	}
+	for _, a := range Alarms() {
+		code(string(a))
+	}
+	modes := map[Mode]bool{}
+	for _, m := range Modes() {
+		if modes[m] || ways[m] == "" {
+			t.Errorf("%s is on the list twice, or no way leads there", m)
+		}
+		modes[m] = true
+	}
+	if Fault("").Code() != "" {
+		t.Error("no fault has a code")
+	}
 }

@@ -18,6 +18,8 @@ type desk struct {
 	deaf     bool    // the cache cannot be read
 	journal  string  // ok, fails, lost (written, but nobody can tell)
 	stiff    bool    // tags do not change
+	writes   []Event // what readers have done and not yet told
+	slow     bool    // readers take their time
 	durable  map[Key]bool
 	calls    map[uint64]bool
 	complain func(format string, args ...any)
@@ -43,10 +45,19 @@ func (d *desk) open() {
 // happen steps the core and answers it until it asks no more.
 func (d *desk) happen(ev Event) {
 	d.once(ev)
-	for !d.held && len(d.answers) > 0 {
-		ev := d.answers[0]
-		d.answers = d.answers[1:]
-		d.once(ev)
+	for {
+		switch {
+		case !d.held && len(d.answers) > 0:
+			ev := d.answers[0]
+			d.answers = d.answers[1:]
+			d.once(ev)
+		case !d.slow && len(d.writes) > 0:
+			ev := d.writes[0]
+			d.writes = d.writes[1:]
+			d.once(ev)
+		default:
+			return
+		}
 	}
 }
 
@@ -110,7 +121,7 @@ func (d *desk) do(e Effect) {
 		if d.stiff {
 			ev.Failed = e.Tags[:1]
 		}
-		d.answers = append(d.answers, ev)
+		d.writes = append(d.writes, ev)
 	default:
 		d.complain("nobody carries out %T", e)
 	}

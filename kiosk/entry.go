@@ -9,7 +9,7 @@ type Kind string
 //   - a loan opens the item's loan (replacing what it has), a renewal moves the end of it, a return ends it;
 //   - an enrolment makes Card a card of Patron;
 //   - of the tags, a loan and a renewal want "clear", a return wants "set" (Copy.Pending), and tag_cleared
-//     and tag_set fulfil that wish; tag_failed leaves it. None of these three changes a loan.
+//     and tag_set fulfil that very wish and no other; tag_failed leaves it. None of the three changes a loan.
 const (
 	KindLoan       Kind = "loan"
 	KindRenewal    Kind = "renewal"
@@ -52,6 +52,15 @@ const (
 	OutcomeDuplicate  Outcome = "duplicate"
 	OutcomeRefused    Outcome = "refused"
 )
+
+// in tells whether a book with this outcome is checked in.
+func (o Outcome) in() bool {
+	switch o {
+	case OutcomeReturn, OutcomeHold, OutcomeTransfer, OutcomeRepair, OutcomeAlreadyIn, OutcomeFound:
+		return true
+	}
+	return false
+}
 
 // Clock says how far the wall clock can be trusted (facts: reliability 4, classes T0 to T3).
 type Clock string

@@ -124,7 +124,7 @@ type (
 	}
 
 	// Secure asks a reader to change tags and to read them back, trying three times: On, the gate alarms.
-	// Answer: Secured.
+	// Answer: Secured, whenever the reader is done; no other answer waits for it.
 	Secure struct {
 		Call   uint64
 		Source string

@@ -55,28 +55,28 @@ type Alarm string
 
 // The alarms.
 const (
-	AlarmScanner      Alarm = "SCAN1" // a scanner is not there
-	AlarmJournal      Alarm = "JRNL1" // the journal cannot be written
-	AlarmCache        Alarm = "CACH1" // the cache cannot be read
-	AlarmClock        Alarm = "CLCK1" // the clock is not believable
-	AlarmLibrary      Alarm = "LIBR1" // the library system does not answer
-	AlarmJournalNew   Alarm = "JRNL2" // the journal was damaged, put aside, and a new one begun
-	AlarmJournalShort Alarm = "JRNL3" // the card lost acknowledged entries
-	AlarmCacheNew     Alarm = "CACH2" // the cache was damaged and is rebuilt
-	AlarmDisk         Alarm = "DISK1" // the disk is nearly full
-	AlarmReader       Alarm = "READ1" // an RFID reader is not there
-	AlarmPrinter      Alarm = "PRNT1" // the printer is not there or has no paper
-	AlarmPaper        Alarm = "PRNT2" // the paper is nearly out
-	AlarmBin          Alarm = "BIN1"  // the bin is full
-	AlarmDoor         Alarm = "DOOR1" // the door is open
-	AlarmPower        Alarm = "PWR1"  // undervoltage
-	AlarmHeat         Alarm = "TEMP1" // too hot
-	AlarmWear         Alarm = "WEAR1" // the card is wearing out
-	AlarmTags         Alarm = "TAGS1" // a tag could not be secured
+	AlarmScanner Alarm = "SCAN1" // a scanner is not there
+	AlarmJournal Alarm = "JRNL1" // the journal cannot be written
+	AlarmCache   Alarm = "CACH1" // the cache cannot be read
+	AlarmClock   Alarm = "CLCK1" // the clock is not believable
+	AlarmLibrary Alarm = "LIBR1" // the library system does not answer
+	AlarmDamaged Alarm = "JRNL2" // the journal was damaged, put aside, and a new one begun
+	AlarmLost    Alarm = "JRNL3" // the card lost acknowledged entries
+	AlarmRemade  Alarm = "CACH2" // the cache was damaged and is rebuilt
+	AlarmDisk    Alarm = "DISK1" // the disk is nearly full
+	AlarmReader  Alarm = "READ1" // an RFID reader is not there
+	AlarmPrinter Alarm = "PRNT1" // the printer is not there or has no paper
+	AlarmPaper   Alarm = "PRNT2" // the paper is nearly out
+	AlarmBin     Alarm = "BIN1"  // the bin is full
+	AlarmDoor    Alarm = "DOOR1" // the door is open
+	AlarmPower   Alarm = "PWR1"  // undervoltage
+	AlarmHeat    Alarm = "TEMP1" // too hot
+	AlarmWear    Alarm = "WEAR1" // the card is wearing out
+	AlarmTags    Alarm = "TAGS1" // a tag could not be secured
 )
 
 // Alarms is the closed set.
 func Alarms() []Alarm {
-	return []Alarm{AlarmScanner, AlarmJournal, AlarmCache, AlarmClock, AlarmLibrary, AlarmJournalNew, AlarmJournalShort, AlarmCacheNew,
+	return []Alarm{AlarmScanner, AlarmJournal, AlarmCache, AlarmClock, AlarmLibrary, AlarmDamaged, AlarmLost, AlarmRemade,
 		AlarmDisk, AlarmReader, AlarmPrinter, AlarmPaper, AlarmBin, AlarmDoor, AlarmPower, AlarmHeat, AlarmWear, AlarmTags}
 }

@@ -108,6 +108,7 @@ func (k *step) binScanned(ev Scanned) {
 		line.Outcome = OutcomeUnknown
 		k.binLine(line)
 	case ev.Problem == FaultIncomplete:
+		k.Bin.Last = "" // whole, it is no double
 		line.Outcome = OutcomeIncomplete
 		k.binLine(line)
 	case ev.Problem != "":

@@ -72,14 +72,14 @@ func (k *step) laid(ev Laid) {
 	pad := Pad{Source: ev.Source, Role: ev.Role, Tags: slices.Clone(ev.Tags[:min(len(ev.Tags), maxTags)])}
 	for _, t := range pad.Tags {
 		if t.Item != "" && t.Problem == "" && pad.book(t.Item) < 0 {
-			pad.Books = append(pad.Books, old.still(t.Item, k.At))
+			pad.Books = append(pad.Books, old.still(pad, t.Item, k.At))
 		}
 	}
 	k.Pads = slices.Clone(k.Pads)
 	k.Pads[i] = pad
 	k.unreadable(old, pad)
 	for j, s := range k.Securing {
-		if old.book(s.Item) < 0 && pad.book(s.Item) >= 0 {
+		if !old.complete(s.Item) && pad.complete(s.Item) {
 			k.changeSecuring(j, func(s *Securing) { s.Next = k.At })
 		}
 	}
@@ -89,9 +89,10 @@ func (p Pad) book(item ItemID) int {
 	return slices.IndexFunc(p.Books, func(b OnPad) bool { return b.Item == item })
 }
 
-// still is a book as it lay there before, or as it has just been laid.
-func (p Pad) still(item ItemID, at time.Time) OnPad {
-	if i := p.book(item); i >= 0 {
+// still is a book as it lay there before, or as it has just been laid; a book of which a part has been
+// taken away is laid anew.
+func (p Pad) still(now Pad, item ItemID, at time.Time) OnPad {
+	if i := p.book(item); i >= 0 && (!p.complete(item) || now.complete(item)) {
 		return p.Books[i]
 	}
 	return OnPad{Item: item, Since: at}
@@ -101,7 +102,7 @@ func (p Pad) still(item ItemID, at time.Time) OnPad {
 func (p Pad) complete(item ItemID) bool {
 	parts, seen := 1, map[int]bool{}
 	for _, t := range p.Tags {
-		if t.Item == item {
+		if t.Item == item && t.Problem == "" {
 			parts = max(parts, t.Parts)
 			seen[max(1, t.Part)] = true
 		}
@@ -152,8 +153,11 @@ func (k *step) takeBooks() {
 			k.Pads = slices.Clone(k.Pads)
 			k.Pads[i].Books = slices.Clone(p.Books)
 			k.Pads[i].Books[j] = b
-			if !k.handled(p.Role, b.Item) {
+			switch {
+			case !k.handled(p.Role, b.Item):
 				k.scanned(ev)
+			case slices.Contains(k.BadTags, b.Item):
+				k.ask(Question{Role: p.Role, Item: b.Item, Quiet: true})
 			}
 		}
 	}
@@ -162,25 +166,28 @@ func (k *step) takeBooks() {
 // handled tells whether a book on a pad needs no word more in this visit or run.
 func (k *step) handled(role Role, item ItemID) bool {
 	if role == RoleBin {
-		return k.recording(item) || slices.ContainsFunc(k.Bin.Lines, func(l Line) bool { return l.Item == item && l.Fault == "" })
+		return k.recording(item) || slices.ContainsFunc(k.Bin.Lines, func(l Line) bool { return l.Item == item && l.Outcome.in() })
 	}
 	return k.find(item) >= 0 || k.recording(item)
 }
 
-// lying is where a book's tags lie, and their numbers.
+// lying is where a book's tags lie, by what was told last, and which they are. A book of which a part is
+// missing does not count: all its tags change, or none.
 func (s State) lying(item ItemID) (source string, tags []TagOn) {
+	var since time.Time
 	for _, p := range s.Pads {
-		if p.book(item) < 0 {
+		i := p.book(item)
+		if !p.complete(item) || p.Books[i].Since.Before(since) {
 			continue
 		}
+		source, tags, since = p.Source, nil, p.Books[i].Since
 		for _, t := range p.Tags {
 			if t.Item == item && t.Problem == "" {
 				tags = append(tags, t)
 			}
 		}
-		return p.Source, tags
 	}
-	return "", nil
+	return source, tags
 }
 
 // secure begins to change the tags of a book of which the journal has just promised a loan or a return.
@@ -208,7 +215,7 @@ func (k *step) mend(q Question, c Copy) {
 	_, tags := k.lying(c.Item.ID)
 	busy := slices.ContainsFunc(k.Securing, func(s Securing) bool { return s.Item == c.Item.ID })
 	on := c.Pending == WishSet
-	if c.Pending == "" || on == c.Out || tags == nil || busy || len(k.Securing) == maxSecuring {
+	if c.Pending == "" || on == c.Out || tags == nil || busy || k.recording(c.Item.ID) || len(k.Securing) == maxSecuring {
 		return
 	}
 	job := Securing{Item: c.Item.ID, On: on, Session: q.Session, Role: q.Role, Since: k.At, Next: k.At, Mending: true}
@@ -262,12 +269,16 @@ func (k *step) secured(ev Secured) {
 		return
 	}
 	switch s := k.Securing[i]; {
+	case k.recording(s.Item):
+		k.dropSecuring(i) // the next act is in the journal already, so this one's tags must not come after it
 	case s.Again:
 		k.changeSecuring(i, func(s *Securing) { s.Call, s.Again, s.Next = 0, false, k.At })
 	case len(ev.Failed) > 0:
 		k.changeSecuring(i, func(s *Securing) { s.Call, s.Failed, s.Next = 0, true, k.At.Add(waitTag) })
 	default:
 		k.dropSecuring(i)
+		k.Lines, k.Bin.Lines = tagFault(k.Lines, s.Item, ""), tagFault(k.Bin.Lines, s.Item, "")
+		k.Bin.Aside = slices.DeleteFunc(slices.Clone(k.Bin.Aside), func(l Line) bool { return l.Item == s.Item && l.Fault == FaultNeedsHelper })
 		k.BadTags = slices.DeleteFunc(slices.Clone(k.BadTags), func(item ItemID) bool { return item == s.Item })
 		k.recordTag(s, tagKind(s.On))
 	}
@@ -282,23 +293,36 @@ func (k *step) giveUpTags(i int) {
 		bad := append(slices.Clip(k.BadTags), s.Item)
 		k.BadTags = bad[max(0, len(bad)-maxBadTags):]
 	}
-	needs := func(lines []Line) []Line {
-		lines = slices.Clone(lines)
-		for i := range lines {
-			if lines[i].Item == s.Item && lines[i].Fault == "" {
-				lines[i].Fault = FaultNeedsHelper
-			}
-		}
-		return lines
-	}
 	switch {
 	case s.Mending:
 	case s.Role == RoleBin && s.Session == k.Bin.Session:
-		k.Bin.Lines = needs(k.Bin.Lines)
+		k.Bin.Lines = tagFault(k.Bin.Lines, s.Item, FaultNeedsHelper)
+		k.putAside(s.Item)
 		k.sound(SoundRefused)
 	case s.Session == k.Session && k.Session != 0:
-		k.Lines = needs(k.Lines)
+		k.Lines = tagFault(k.Lines, s.Item, FaultNeedsHelper)
 		k.refuse(FaultNeedsHelper, Line{})
+	}
+}
+
+// tagFault says f of a book's tags on its line, or, with "", takes that back. What was lent or given back
+// stays so.
+func tagFault(lines []Line, item ItemID, f Fault) []Line {
+	lines = slices.Clone(lines)
+	for i, l := range lines {
+		if l.Item == item && l.Outcome != OutcomeRefused && (l.Fault == "" || l.Fault == FaultNeedsHelper) {
+			lines[i].Fault = f
+		}
+	}
+	return lines
+}
+
+// putAside puts a book that is on the bin's strip into the aside tray.
+func (k *step) putAside(item ItemID) {
+	same := func(l Line) bool { return l.Item == item }
+	if i := slices.IndexFunc(k.Bin.Lines, same); i >= 0 && !slices.ContainsFunc(k.Bin.Aside, same) {
+		aside := append(slices.Clip(k.Bin.Aside), k.Bin.Lines[i])
+		k.Bin.Aside = aside[max(0, len(aside)-maxAside):]
 	}
 }
 

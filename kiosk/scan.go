@@ -99,6 +99,9 @@ func (k *step) found(ev Found) {
 	if ev.Copy != nil {
 		k.mend(q, *ev.Copy)
 	}
+	if q.Quiet {
+		return
+	}
 	if q.Role == RoleBin {
 		k.binFound(q, ev)
 		return

@@ -86,6 +86,7 @@ type Question struct {
 	Item    ItemID
 	Enrol   Credential // the card that is to be the found patron's
 	Code    string     // what the label said
+	Quiet   bool       // asked for the tags alone: nobody is told
 	Acts    []Act      // a Record's
 	Lines   []Line     // what the screen shows once the acts are durable
 	Items   []Item     // of the acts

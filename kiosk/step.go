@@ -10,7 +10,7 @@ import (
 // Step is the desk: it answers one event at one moment with the next State and with what is to be
 // done for it. It reads no clock; neither s nor ev is changed. at carries wall time in any zone and,
 // where the caller has it, the monotonic clock. The answers of the Effects must come back in the
-// order in which the Effects were given.
+// order in which the Effects were given; only that of a Secure comes when it comes.
 func Step(s State, at time.Time, ev Event) (State, []Effect) {
 	k := &step{State: s, was: s}
 	k.At = at.In(s.Setup.Zone)

@@ -150,17 +150,14 @@ func (p *player) world(what string, arg func(int) string) bool {
 		p.open()
 	case "answers":
 		p.held = arg(1) == "wait"
-		for !p.held && len(p.answers) > 0 {
-			ev := p.answers[0]
-			p.answers = p.answers[1:]
-			p.happen(ev)
-		}
+		p.happen(Woke{})
 	case "cache":
 		p.deaf = arg(1) == "fails"
 	case "records":
 		p.desk.journal = arg(1)
 	case "tags":
-		p.stiff = arg(1) == "fail"
+		p.stiff, p.slow = arg(1) == "fail", arg(1) == "wait"
+		p.happen(Woke{})
 	case "wish":
 		p.lib.wishes[ItemID(arg(1))] = TagWish(arg(2))
 	default:

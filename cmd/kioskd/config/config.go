@@ -8,10 +8,46 @@
 //	idle = "40s"          # without a scan or tap until the warning; 10s to 3m
 //	warn = "20s"          # from the warning to the end of the session; 20s to 3m
 //
-//	[[scanner]]           # kind = "serial" only; path or match
-//	bits   = 8            # 7 or 8
-//	parity = "none"       # none | odd | even
-//	stop   = 1            # 1 or 2
+//	[[scanner]]           # path, or match and port or one of them
+//	port    = "1-1.2"     # the USB port, as the kernel calls it
+//	layout  = "us"        # keyboard only: us | uk | de | fr | es | nordic | se | fi | dk | no
+//	dialect = "plain"     # serial only: plain | honeywell | datalogic | newland | ssi | gm65 | gm67
+//	bits    = 8           # serial only: 7 or 8
+//	parity  = "none"      # serial only: none | odd | even
+//	stop    = 1           # serial only: 1 or 2
+//
+//	[[reader]]
+//	use      = "tags"     # cards | tags | both; by default cards on an mfrc522, tags on a pn5180
+//	role     = "student"  # as a scanner's
+//	speed    = 4000000    # of the bus in hertz
+//	gain     = 38         # mfrc522 only, in dB: 18 | 23 | 33 | 38 | 43 | 48
+//	poll     = "100ms"    # how often it looks: 10ms to 1s
+//	shallow  = false      # pn5180 only: modulate by 10 %, for antennas that reach further so
+//	read     = "classic:8" # mfrc522 only: what is read of a card beside its number; also "ntag:4"
+//	key_file = "/etc/circdesk/card.key" # with twelve hexadecimal digits, for "classic"
+//
+//	[tag]
+//	afi_in        = "07"  # in the library, in hexadecimal
+//	afi_out       = "C2"  # on loan
+//	password_file = "/etc/circdesk/tag.password" # with eight hexadecimal digits
+//
+//	[printer]             # ESC/POS
+//	path    = "/dev/usb/lp0" # or a serial port, or "192.0.2.7:9100"
+//	kind    = "usb"       # usb | serial | tcp; told by the path
+//	baud    = 19200       # serial only
+//	columns = 42
+//
+//	[lamp]                # lights and an active buzzer; any of them
+//	green  = "GPIO17"
+//	amber  = "GPIO27"
+//	red    = "GPIO22"
+//	buzzer = "GPIO23"
+//
+//	[[contact]]
+//	name  = "bin"
+//	line  = "GPIO5"       # has a pull-up
+//	means = "bin_full"    # bin_full | door_open
+//	when  = "closed"      # closed | open
 //
 //	[[barcode]]           # what codes stand for, in this order; none: the built-in rules
 //	name      = "patron-14"      # for messages and logs; may be missing
@@ -48,7 +84,10 @@ type Config struct {
 	Scanners []Scanner
 	Barcodes []Barcode // in order; nil: the built-in rules
 	Readers  []Reader
-	Security string // the tag's security bit: none, afi, eas, both
+	Tag      Tag
+	Printer  *Printer // nil: none
+	Lamp     *Lamp    // nil: none
+	Contacts []Contact
 	ILS      ILS
 	Import   map[string]map[string]string // kind of file, our column: its header there
 	Policy   kiosk.Policy
@@ -82,23 +121,33 @@ type Web struct {
 	Listen string // 127.0.0.1 or localhost, and a port; port 0 is any free one
 }
 
-// A Scanner is one section [[scanner]].
+// A Scanner is one section [[scanner]]. What does not belong to its kind is zero.
 type Scanner struct {
-	Name   string
-	Kind   string     // serial
-	Path   string     // its device; empty if Match is set
-	Match  Match      // of its USB device
-	Role   kiosk.Role // what a scan means when nobody is identified
-	Baud   int        // bits per second
-	Bits   int        // 7 or 8
-	Parity string     // none, odd, even
-	Stop   int        // 1 or 2
+	Name    string
+	Kind    string     // serial, keyboard, hidpos
+	Path    string     // its device; empty if Match is set
+	Match   Match      // of its USB device
+	Role    kiosk.Role // what a scan means when nobody is identified
+	Layout  string     // of a keyboard: us, uk, de, fr, es, nordic, se, fi, dk, no
+	Dialect string     // of a serial scanner: plain, honeywell, datalogic, newland, ssi, gm65, gm67
+	Baud    int        // bits per second
+	Bits    int        // 7 or 8
+	Parity  string     // none, odd, even
+	Stop    int        // 1 or 2
 }
 
-// A Match names a USB device by what it says of itself. The zero Match is none.
+// A Match names a USB device by what it says of itself, by its port, or by both. The zero Match is none.
 type Match struct {
-	Vendor, Product uint16
+	Vendor, Product uint16 // both 0: any
 	Serial          string // empty: any
+	Port            string // "1-1.2"; empty: any
+}
+
+// overlaps tells whether one device fits both of two matches that say as much about it.
+func (m Match) overlaps(o Match) bool {
+	alike := func(a, b string) bool { return a == "" || b == "" || a == b }
+	return m != Match{} && m.Vendor == o.Vendor && m.Product == o.Product &&
+		alike(m.Serial, o.Serial) && alike(m.Port, o.Port) && (m.Vendor != 0 || m.Port != "" && m.Port == o.Port)
 }
 
 // A Barcode is one section [[barcode]].
@@ -117,11 +166,42 @@ type Barcode struct {
 
 // A Reader is one section [[reader]].
 type Reader struct {
-	Name  string
-	Chip  string // mfrc522, pn5180
-	SPI   string // "/dev/spidev0.0"
-	Reset string // "GPIO25"
-	Busy  string // "GPIO24"; empty for mfrc522, which has no such pin
+	Name    string
+	Chip    string     // mfrc522, pn5180
+	SPI     string     // "/dev/spidev0.0"
+	Reset   string     // "GPIO25"
+	Busy    string     // "GPIO24"; empty for mfrc522, which has no such pin
+	Use     string     // cards, tags, both
+	Role    kiosk.Role // what a card or a tag here means when nobody is identified
+	Speed   int        // of the bus in hertz; 0: the driver's own
+	Gain    int        // of an mfrc522 in dB; 0: the driver's own
+	Poll    time.Duration
+	Shallow bool
+	Read    string // "ntag:PAGE" or "classic:BLOCK"; empty: the chip's number only
+	KeyFile string // of the Classic's sector; empty: the factory's key
+}
+
+// Tag is the section [tag].
+type Tag struct {
+	Security      string // none, afi, eas, both
+	AFIIn, AFIOut byte
+	PasswordFile  string // empty: none
+}
+
+// A Printer is the section [printer].
+type Printer struct {
+	Name, Path, Kind string
+	Baud, Columns    int
+}
+
+// A Lamp is the section [lamp].
+type Lamp struct{ Name, Green, Amber, Red, Buzzer string }
+
+// A Contact is one section [[contact]].
+type Contact struct {
+	Name, Line string
+	Means      string // bin_full, door_open
+	Closed     bool   // when it is closed; else when it is open
 }
 
 // ILS is the section [ils].

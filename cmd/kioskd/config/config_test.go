@@ -65,7 +65,7 @@ func TestTheInstalledExampleIsRight(t *testing.T) {
 		t.Fatalf("complaints:\n%s\nnotes:\n%s", said(complaints), said(c.Notes))
 	}
 	want := []Scanner{{Name: "desk", Kind: "serial", Path: "/dev/circdesk/scanner", Role: kiosk.RoleStudent,
-		Baud: 9600, Bits: 8, Parity: "none", Stop: 1}}
+		Dialect: "plain", Baud: 9600, Bits: 8, Parity: "none", Stop: 1}}
 	if !reflect.DeepEqual(c.Scanners, want) {
 		t.Errorf("scanners: %+v, want %+v", c.Scanners, want)
 	}
@@ -86,7 +86,7 @@ func TestTheExampleWithEveryKeyIsRight(t *testing.T) {
 	if len(complaints) > 0 {
 		t.Fatalf("complaints:\n%s", said(complaints))
 	}
-	if len(c.Barcodes) == 0 || len(c.Readers) == 0 || c.ILS.SIP2.Address == "" || len(c.Import) == 0 {
+	if len(c.Barcodes) == 0 || len(c.Readers) == 0 || c.Printer == nil || c.Lamp == nil || len(c.Contacts) == 0 || c.ILS.SIP2.Address == "" || len(c.Import) == 0 {
 		t.Errorf("a section is missing: %+v", c)
 	}
 }
@@ -100,11 +100,11 @@ func TestWhatIsNotSaidHasItsDefault(t *testing.T) {
 	want := &Config{
 		Kiosk: Kiosk{ID: "LIB-1", Name: "LIB-1", Zone: c.Kiosk.Zone, Languages: []string{"en"},
 			State: "/var/lib/circdesk", Runtime: "/run/circdesk", Policy: "/etc/circdesk/policy.toml"},
-		Session:  Session{Idle: 40 * time.Second, Warn: 20 * time.Second},
-		Web:      Web{Listen: "127.0.0.1:8080"},
-		Security: "afi",
-		ILS:      ILS{Kind: "none", Out: "/var/lib/circdesk/out"},
-		Import:   map[string]map[string]string{},
+		Session: Session{Idle: 40 * time.Second, Warn: 20 * time.Second},
+		Web:     Web{Listen: "127.0.0.1:8080"},
+		Tag:     Tag{Security: "afi", AFIIn: 0x07, AFIOut: 0xC2},
+		ILS:     ILS{Kind: "none", Out: "/var/lib/circdesk/out"},
+		Import:  map[string]map[string]string{},
 		Policy: kiosk.Policy{Version: "1", Patrons: map[string]kiosk.PatronType{},
 			Rules: map[kiosk.RuleFor]kiosk.Rule{}},
 		Notes: []Complaint{{"kiosk.toml", 0, "scanner", "there is none, so nothing can be scanned"}},
@@ -204,7 +204,25 @@ func TestOneMistakeIsOneComplaint(t *testing.T) {
 			`kiosk.toml:5: web.listen: "desk.local:8080" is not this machine alone; the page is for the desk's own screen: 127.0.0.1 or localhost`},
 		{"all addresses", "[web]\nlisten = \":8080\"", "",
 			`kiosk.toml:5: web.listen: ":8080" is not this machine alone; the page is for the desk's own screen: 127.0.0.1 or localhost`},
-		{"neither path nor match", "[[scanner]]\nname = \"a\"", "", "kiosk.toml:4: scanner[0]: needs either path or match"},
+		{"neither path nor match", "[[scanner]]\nname = \"a\"", "", "kiosk.toml:4: scanner[0]: needs a path, a match or a port"},
+		{"path and match", "[[scanner]]\nname = \"a\"\npath = \"/dev/x\"\nmatch = \"0c2e:0b61\"", "",
+			`kiosk.toml:4: scanner[0]: has "path" and "match"; only one of them can be meant`},
+		{"path and port", "[[scanner]]\nname = \"a\"\npath = \"/dev/x\"\nport = \"1-1\"", "",
+			`kiosk.toml:4: scanner[0]: has "path" and "port"; only one of them can be meant`},
+		{"no port", "[[scanner]]\nname = \"a\"\nport = \"ttyUSB0\"", "",
+			`kiosk.toml:6: scanner[0].port: "ttyUSB0" is not a USB port as the kernel calls it, like "1-1.2"`},
+		{"no kind", "[[scanner]]\nname = \"a\"\npath = \"/dev/x\"\nkind = \"usb\"\nlayout = \"us\"", "",
+			`kiosk.toml:7: scanner[0].kind: "usb" is not "serial", "keyboard" or "hidpos"`},
+		{"a layout of a serial scanner", "[[scanner]]\nname = \"a\"\npath = \"/dev/x\"\nlayout = \"us\"", "",
+			`kiosk.toml:7: scanner[0].layout: does not belong here; only a scanner of kind "keyboard" has one`},
+		{"a dialect of a keyboard", "[[scanner]]\nname = \"a\"\nkind = \"keyboard\"\nport = \"1-1\"\ndialect = \"ssi\"", "",
+			`kiosk.toml:8: scanner[0].dialect: does not belong here; a scanner of kind "keyboard" has no serial line`},
+		{"a line of a HID-POS scanner", "[[scanner]]\nname = \"a\"\nkind = \"hidpos\"\nmatch = \"0c2e:0b61\"\nstop = 1", "",
+			`kiosk.toml:8: scanner[0].stop: does not belong here; a scanner of kind "hidpos" has no serial line`},
+		{"two alike", "[[scanner]]\nname = \"a\"\nmatch = \"0c2e:0b61\"\n[[scanner]]\nname = \"b\"\nmatch = \"0c2e:0b61\"\nport = \"1-1\"", "",
+			"kiosk.toml:7: scanner[1]: is found by the same as scanner[0] in line 4; tell them apart by their ports"},
+		{"two in one port", "[[scanner]]\nname = \"a\"\nport = \"1-1\"\n[[scanner]]\nname = \"b\"\nport = \"1-1\"", "",
+			"kiosk.toml:7: scanner[1]: is found by the same as scanner[0] in line 4; tell them apart by their ports"},
 		{"one port for two", "[[scanner]]\nname = \"a\"\npath = \"/dev/x\"\n[[scanner]]\nname = \"b\"\npath = \"/dev/x\"", "",
 			`kiosk.toml:9: scanner[1].path: "/dev/x" is also scanner[0].path in line 6`},
 		{"scanner and reader of one name", "[[scanner]]\nname = \"a\"\npath = \"/dev/x\"\n[[reader]]\nname = \"a\"\n" +
@@ -213,6 +231,15 @@ func TestOneMistakeIsOneComplaint(t *testing.T) {
 		{"busy pin of a chip without", "[[reader]]\nname = \"a\"\nchip = \"mfrc522\"\nspi = \"/dev/spidev0.0\"\n" +
 			"reset = \"GPIO25\"\nbusy = \"GPIO24\"", "",
 			"kiosk.toml:9: reader[0].busy: does not belong here; an mfrc522 has no such pin"},
+		{"tags on a chip without", "[[reader]]\nname = \"a\"\nchip = \"mfrc522\"\nspi = \"/dev/spidev0.0\"\n" +
+			"reset = \"GPIO25\"\nuse = \"tags\"", "", `kiosk.toml:9: reader[0].use: is not for a chip "mfrc522"`},
+		{"a gain between", "[[reader]]\nname = \"a\"\nchip = \"mfrc522\"\nspi = \"/dev/spidev0.0\"\n" +
+			"reset = \"GPIO25\"\ngain = 40", "", `kiosk.toml:9: reader[0].gain: 40 is not one of the chip's steps [18 23 33 38 43 48] (dB)`},
+		{"a gate that cannot tell", "[tag]\nafi_in = \"C2\"", "", "kiosk.toml:4: tag.afi_out: is the same as afi_in; no gate could tell them apart"},
+		{"half a byte", "[tag]\nafi_in = \"7\"", "", `kiosk.toml:5: tag.afi_in: "7" is not a byte in hexadecimal, like "C2"`},
+		{"a lamp without lines", "[lamp]", "", `kiosk.toml:4: lamp: needs at least one of "green", "amber", "red" and "buzzer"`},
+		{"a contact for nothing", "[[contact]]\nname = \"a\"\nline = \"GPIO5\"\nmeans = \"rain\"", "",
+			`kiosk.toml:7: contact[0].means: "rain" is not "bin_full" or "door_open"`},
 		{"two groups", "[[barcode]]\nkind = \"item\"\npattern = '(\\d)(\\d)'", "",
 			"kiosk.toml:6: barcode[0].pattern: `(\\d)(\\d)` has 2 groups; without a rewrite it may have one"},
 		{"pattern that ends itself", "[[barcode]]\nkind = \"item\"\npattern = '\\Qabc'", "",
@@ -249,6 +276,10 @@ func TestWhatLooksOddIsRight(t *testing.T) {
 		{"dotted keys", "kiosk.id = \"A\"\nkiosk.timezone = \"UTC\"\nils.kind = \"destiny\"", ""},
 		{"any free port", "[web]\nlisten = \"localhost:0\"", ""},
 		{"match", "[[scanner]]\nname = \"a\"\nmatch = \"0c2e:0b61:A:1\"", ""},
+		{"two alike in two ports", "[[scanner]]\nname = \"a\"\nmatch = \"0c2e:0b61\"\nport = \"1-1\"\n" +
+			"[[scanner]]\nname = \"b\"\nmatch = \"0c2e:0b61\"\nport = \"1-1.2\"", ""},
+		{"two alike with serial numbers", "[[scanner]]\nname = \"a\"\nmatch = \"0c2e:0b61:1\"\n[[scanner]]\nname = \"b\"\nmatch = \"0c2e:0b61:2\"", ""},
+		{"two kinds for one port", "[[scanner]]\nname = \"a\"\nkind = \"hidpos\"\nport = \"1-1\"\n[[scanner]]\nname = \"b\"\nmatch = \"0c2e:0b61\"", ""},
 		{"named group", "[[barcode]]\nkind = \"item\"\npattern = '(?P<n>\\d+)X'\nrewrite = '${n}$$'", ""},
 		{"open till midnight", "", "[calendar]\nhours = \"00:00-24:00\""},
 	} {
@@ -268,8 +299,48 @@ func TestWhatLooksOddIsRight(t *testing.T) {
 
 func TestMatchIsTakenApart(t *testing.T) {
 	got, err := match("0C2E:0b61:A:1")
-	if want := (Match{0x0c2e, 0x0b61, "A:1"}); err != nil || got != want {
+	if want := (Match{Vendor: 0x0c2e, Product: 0x0b61, Serial: "A:1"}); err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+}
+
+func TestScannersOfEveryKind(t *testing.T) {
+	desk, policy := least()
+	desk += `
+[[scanner]]
+name    = "a"
+path    = "/dev/ttyS0"
+dialect = "ssi"
+baud    = 19200
+parity  = "even"
+[[scanner]]
+name   = "b"
+kind   = "keyboard"
+match  = "05e0:1200"
+port   = "1-1.2"
+layout = "fr"
+role   = "bin"
+[[scanner]]
+name = "c"
+kind = "hidpos"
+port = "1-1.3"
+[[scanner]]
+name = "d"
+kind = "keyboard"
+path = "/dev/input/by-path/*-event-kbd"
+`
+	c, complaints := Parse(Source{"kiosk.toml", []byte(desk)}, Source{"policy.toml", []byte(policy)}, catalogues())
+	if len(complaints) > 0 {
+		t.Fatalf("complaints:\n%s", said(complaints))
+	}
+	want := []Scanner{
+		{Name: "a", Kind: "serial", Path: "/dev/ttyS0", Role: kiosk.RoleStudent, Dialect: "ssi", Baud: 19200, Bits: 8, Parity: "even", Stop: 1},
+		{Name: "b", Kind: "keyboard", Match: Match{Vendor: 0x05e0, Product: 0x1200, Port: "1-1.2"}, Role: kiosk.RoleBin, Layout: "fr"},
+		{Name: "c", Kind: "hidpos", Match: Match{Port: "1-1.3"}, Role: kiosk.RoleStudent},
+		{Name: "d", Kind: "keyboard", Path: "/dev/input/by-path/*-event-kbd", Role: kiosk.RoleStudent, Layout: "us"},
+	}
+	if !reflect.DeepEqual(c.Scanners, want) {
+		t.Errorf("got  %+v\nwant %+v", c.Scanners, want)
 	}
 }
 

@@ -28,10 +28,13 @@ func readKiosk(src Source, catalogues []string) *Config {
 	c.Scanners = readScanners(t.subs("scanner"), names)
 	c.Barcodes = readBarcodes(t.subs("barcode"))
 	c.Readers = readReaders(t.subs("reader"), names)
-	c.Security = readTag(t.sub("tag"), t.has("tag"))
+	c.Tag = readTag(t.sub("tag"))
+	c.Printer = readPrinter(t.sub("printer"), t.has("printer"), names)
+	c.Lamp = readLamp(t.sub("lamp"), t.has("lamp"), names)
+	c.Contacts = readContacts(t.subs("contact"), names)
 	c.ILS = readILS(t.sub("ils"), c.Kiosk.State)
 	c.Import = readImport(t.sub("import"))
-	if len(c.Scanners) == 0 && !t.has("scanner") {
+	if len(c.Scanners) == 0 && len(c.Readers) == 0 && !t.has("scanner") {
 		f.note("scanner", "there is none, so nothing can be scanned")
 	}
 	return c
@@ -72,21 +75,14 @@ func readScanners(tables []*table, names map[string]string) []Scanner {
 	var all []Scanner
 	paths := map[string]string{}
 	for _, t := range tables {
-		s := Scanner{
-			Name:   required(t, "name", name),
-			Kind:   value(t, "kind", "serial", transport),
-			Path:   value(t, "path", "", path),
-			Match:  value(t, "match", Match{}, match),
-			Role:   value(t, "role", kiosk.RoleStudent, oneOf(kiosk.RoleStudent, kiosk.RoleBin, kiosk.RoleStaff)),
-			Baud:   value(t, "baud", 9600, speed),
-			Bits:   value(t, "bits", 8, whole(7, 8)),
-			Parity: value(t, "parity", "none", oneOf("none", "odd", "even")),
-			Stop:   value(t, "stop", 1, whole(1, 2)),
-		}
+		s := readScanner(t)
 		unique(t, "name", s.Name, names)
 		unique(t, "path", s.Path, paths)
-		if t.has("path") == t.has("match") {
-			t.complain(t.path, "needs either path or match")
+		for i, other := range all {
+			if s.Match.overlaps(other.Match) {
+				first := element("scanner", i)
+				t.complain(t.path, "is found by the same as %s%s; tell them apart by their ports", first, t.place(first))
+			}
 		}
 		t.end()
 		all = append(all, s)
@@ -94,13 +90,61 @@ func readScanners(tables []*table, names map[string]string) []Scanner {
 	return all
 }
 
-// transport reads the kind of a scanner.
-func transport(raw any) (string, error) {
-	kind, err := oneOf("serial", "keyboard", "hidpos")(raw)
-	if err == nil && kind != "serial" {
-		return "", fmt.Errorf(`scanners of kind %q come with a later version; set the scanner to its serial mode (USB: "CDC" or "virtual COM port") and write "serial"`, kind)
+func readScanner(t *table) Scanner {
+	s := Scanner{
+		Name:    required(t, "name", name),
+		Kind:    value(t, "kind", "serial", oneOf("serial", "keyboard", "hidpos")),
+		Path:    value(t, "path", "", path),
+		Match:   value(t, "match", Match{}, match),
+		Role:    value(t, "role", kiosk.RoleStudent, oneOf(kiosk.RoleStudent, kiosk.RoleBin, kiosk.RoleStaff)),
+		Layout:  value(t, "layout", "us", oneOf("us", "uk", "de", "fr", "es", "nordic", "se", "fi", "dk", "no")),
+		Dialect: value(t, "dialect", "plain", oneOf("plain", "honeywell", "datalogic", "newland", "ssi", "gm65", "gm67")),
+		Baud:    value(t, "baud", 9600, speed),
+		Bits:    value(t, "bits", 8, whole(7, 8)),
+		Parity:  value(t, "parity", "none", oneOf("none", "odd", "even")),
+		Stop:    value(t, "stop", 1, whole(1, 2)),
 	}
-	return kind, err
+	s.Match.Port = value(t, "port", "", port)
+	checkPlace(t)
+	if s.Kind != "serial" && s.Kind != "" {
+		for _, key := range []string{"dialect", "baud", "bits", "parity", "stop"} {
+			foreign(t, key, fmt.Sprintf("a scanner of kind %q has no serial line", s.Kind))
+		}
+		s.Dialect, s.Baud, s.Bits, s.Parity, s.Stop = "", 0, 0, "", 0
+	}
+	if s.Kind != "keyboard" && s.Kind != "" {
+		foreign(t, "layout", `only a scanner of kind "keyboard" has one`)
+		s.Layout = ""
+	}
+	return s
+}
+
+// checkPlace complains unless it is clear which device a scanner is.
+func checkPlace(t *table) {
+	switch {
+	case !t.has("path") && !t.has("match") && !t.has("port"):
+		t.complain(t.path, "needs a path, a match or a port")
+	case t.has("path") && t.has("match"):
+		t.complain(t.path, `has "path" and "match"; only one of them can be meant`)
+	case t.has("path") && t.has("port"):
+		t.complain(t.path, `has "path" and "port"; only one of them can be meant`)
+	}
+}
+
+// foreign complains of a key that means nothing in this table.
+func foreign(t *table, key, why string) {
+	if t.has(key) {
+		t.complain(join(t.path, key), "does not belong here; %s", why)
+	}
+}
+
+// port reads the kernel's name for a USB port: the bus, and the way through hubs.
+func port(raw any) (string, error) {
+	s, err := text(raw)
+	if err == nil && !regexp.MustCompile(`^[0-9]+-[0-9]+(\.[0-9]+)*$`).MatchString(s) {
+		return "", fmt.Errorf(`%q is not a USB port as the kernel calls it, like "1-1.2"`, s)
+	}
+	return s, err
 }
 
 // speed reads a line speed.
@@ -125,49 +169,7 @@ func match(raw any) (Match, error) {
 	if err1 != nil || err2 != nil {
 		return Match{}, fmt.Errorf(`%q is not a USB device in the form "vid:pid" or "vid:pid:serial", like "0c2e:0b61"`, s)
 	}
-	return Match{uint16(vendor), uint16(product), parts[2]}, nil
-}
-
-func readReaders(tables []*table, names map[string]string) []Reader {
-	var all []Reader
-	ports := map[string]string{}
-	for _, t := range tables {
-		r := Reader{
-			Name:  required(t, "name", name),
-			Chip:  required(t, "chip", oneOf("mfrc522", "pn5180")),
-			SPI:   required(t, "spi", path),
-			Reset: required(t, "reset", pin),
-			Busy:  value(t, "busy", "", pin),
-		}
-		if r.Chip == "pn5180" && !t.has("busy") {
-			t.complain(join(t.path, "busy"), "is missing; a pn5180 cannot be read without it")
-		} else if r.Chip == "mfrc522" && t.has("busy") {
-			t.complain(join(t.path, "busy"), "does not belong here; an mfrc522 has no such pin")
-		}
-		unique(t, "name", r.Name, names)
-		unique(t, "spi", r.SPI, ports)
-		t.note(t.path, "has no effect yet; RFID readers come with a later version")
-		t.end()
-		all = append(all, r)
-	}
-	return all
-}
-
-// pin reads the name of a GPIO line.
-func pin(raw any) (string, error) {
-	s, err := text(raw)
-	if err == nil && !regexp.MustCompile(`^GPIO[0-9]{1,3}$`).MatchString(s) {
-		return "", fmt.Errorf(`%q is not a pin, like "GPIO25"`, s)
-	}
-	return s, err
-}
-
-func readTag(t *table, there bool) string {
-	defer t.end()
-	if there {
-		t.note(t.path, "has no effect yet; RFID readers come with a later version")
-	}
-	return value(t, "security", "afi", oneOf("none", "afi", "eas", "both"))
+	return Match{Vendor: uint16(vendor), Product: uint16(product), Serial: parts[2]}, nil
 }
 
 func readILS(t *table, state string) ILS {

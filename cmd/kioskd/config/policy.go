@@ -100,6 +100,7 @@ func readPatronTypes(tables []*table) map[string]kiosk.PatronType {
 			Limits:       readLimits(t.sub("limits")),
 			BlockOverdue: value(t, "block_overdue", 0, whole(0, most)),
 			BlockCharges: int64(value(t, "block_charges", 0, whole(0, mostMoney))),
+			Staff:        value(t, "staff", false, boolean),
 		}
 		unique(t, "id", id, ids)
 		t.end()
