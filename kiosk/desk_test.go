@@ -122,6 +122,7 @@ func (d *desk) do(e Effect) {
 			ev.Failed = e.Tags[:1]
 		}
 		d.writes = append(d.writes, ev)
+	case Print: // paper answers nobody
 	default:
 		d.complain("nobody carries out %T", e)
 	}

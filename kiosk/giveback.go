@@ -29,7 +29,22 @@ func (k *step) checkIn(c Copy, session uint64, role Role) Question {
 	if c.Out {
 		act.Patron, act.Renewals = c.Loan.Patron, c.Loan.Renewals
 	}
-	return Question{Session: session, Role: role, Acts: []Act{act}, Lines: []Line{line}, Items: []Item{c.Item}}
+	return Question{Session: session, Role: role, Acts: []Act{act}, Lines: []Line{line}, Items: []Item{c.Item}, For: k.address(c, line.Outcome)}
+}
+
+// address is what stands on the slip in a book that somebody waits for, or that goes elsewhere: the last
+// four characters of a card, or a school.
+func (k *step) address(c Copy, o Outcome) string {
+	hold := k.firstHold(c)
+	switch {
+	case o == OutcomeHold:
+		return tail(string(hold.Patron))
+	case o == OutcomeTransfer && hold != nil:
+		return hold.Site
+	case o == OutcomeTransfer:
+		return c.Item.Site
+	}
+	return ""
 }
 
 // outcome says where a book that has come back goes.
@@ -167,6 +182,7 @@ func (k *step) binFound(q Question, ev Found) {
 func (k *step) binned(q Question) {
 	if q.Session == k.Bin.Session {
 		k.binLine(q.Lines[0])
+		k.printForBin(q)
 	}
 }
 

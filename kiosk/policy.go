@@ -214,6 +214,7 @@ type Setup struct {
 	Site      string
 	Zone      *time.Location
 	Languages []string // the first is the desk's own
+	Printer   bool     // there is one for slips
 	Policy    Policy
 	Idle      time.Duration // without a scan or tap until the warning; zero: 40 s
 	Warn      time.Duration // from the warning to the end of the session; zero: 20 s, the least that is allowed

@@ -67,6 +67,7 @@ type Bin struct {
 	Session uint64 // 0: no run
 	Lines   []Line // the last few, newest first
 	Aside   []Line // exceptions that nobody has dealt with, oldest first
+	Shelve  []Line // what goes back to the shelves, for the list at the end
 	Tally   Tally  // by outcome
 	Looking bool   // the aside tray is on the screen
 	First   int    // first line of the tray shown
@@ -90,6 +91,7 @@ type Question struct {
 	Acts    []Act      // a Record's
 	Lines   []Line     // what the screen shows once the acts are durable
 	Items   []Item     // of the acts
+	For     string     // stands on the slip
 }
 
 // Shown says since when a screen stands.

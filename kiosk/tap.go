@@ -60,7 +60,13 @@ func (k *step) act(id string) {
 	case "clear":
 		k.Bin.Aside = slices.DeleteFunc(slices.Clone(k.Bin.Aside), func(l Line) bool { return l.Key == arg })
 		k.Bin.First = min(k.Bin.First, max(0, len(k.Bin.Aside)-1)/rows*rows)
+	case "print":
+		k.printReceipt()
+		k.bye()
+	case "no_print":
+		k.bye()
 	case "close_bin":
+		k.printShelving()
 		k.Bin = Bin{}
 		k.leave()
 	}
@@ -154,6 +160,9 @@ func (s State) own() []string {
 	case ModeReturn:
 		return []string{"finish"}
 	case ModeFinish:
+		if s.prints() && len(s.receiptLines()) > 0 {
+			return []string{"print", "no_print"}
+		}
 		return []string{"ok"}
 	case ModeStillThere:
 		return []string{"more_time", "finish"}

@@ -158,6 +158,8 @@ func (p *player) world(what string, arg func(int) string) bool {
 	case "tags":
 		p.stiff, p.slow = arg(1) == "fail", arg(1) == "wait"
 		p.happen(Woke{})
+	case "printer":
+		p.state.Setup.Printer = arg(1) == "set"
 	case "wish":
 		p.lib.wishes[ItemID(arg(1))] = TagWish(arg(2))
 	default:
@@ -269,6 +271,11 @@ func (p *player) effect(e Effect) {
 		fmt.Fprintf(&p.out, "  ! find %s\n", strings.Join(strings.Fields(fmt.Sprint(e.Patron, " ", e.Card, " ", e.Item)), " "))
 	case Secure:
 		fmt.Fprintf(&p.out, "  ! secure %v: %s on %s\n", e.On, strings.Join(e.Tags, " "), e.Source)
+	case Print:
+		fmt.Fprintf(&p.out, "  ! print %s in %s, for %q, %d in all\n", e.Slip, e.Lang, e.For, e.All)
+		for _, l := range e.Lines {
+			fmt.Fprintf(&p.out, "  !   %s\n", strings.Join(strings.Fields(fmt.Sprintf("%s %q %s", l.CallNumber, l.Title, l.Due)), " "))
+		}
 	case Record:
 		for _, a := range e.Acts {
 			fmt.Fprintf(&p.out, "  ! record %s\n", actWords(a))
