@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,25 +17,39 @@ import (
 )
 
 // Backup writes a consistent copy of the journal to path, and its SHA-256 to path.sha256, while the desk
-// goes on. Both are on the disk when it returns; until then path is not there, or the old one.
+// goes on. Both are on the disk when it returns. At any moment before there is at path what was there, or
+// the whole copy, and never a sum that does not fit.
 func (s *Store) Backup(ctx context.Context, path string) error {
 	part := path + ".part"
-	if err := os.Remove(part); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("backup: %w", err)
-	}
-	err := s.journal.r.query(ctx, "VACUUM INTO ?", []any{part}, func(*sql.Rows) error { return nil })
-	if err != nil {
-		return fmt.Errorf("backup: %w", errors.Join(err, os.Remove(part)))
+	if err := cmpErr(removeDB(part), func() error { return s.journal.copyTo(ctx, part) }); err != nil {
+		return fmt.Errorf("backup: %w", errors.Join(err, removeDB(part)))
 	}
 	sum, err := settle(part)
 	if err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	if err := os.Remove(path + ".sha256"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("backup: %w", err)
+	}
+	if err := errors.Join(syncFolder(filepath.Dir(path)), putInPlace(part, path)); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
 	line := fmt.Sprintf("%s  %s\n", sum, filepath.Base(path))
 	if err := writeWhole(path+".sha256", []byte(line)); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	return putInPlace(part, path)
+	return nil
+}
+
+// copyTo writes one state of the journal to another file, on a connection of its own.
+func (j *journal) copyTo(ctx context.Context, path string) error {
+	db, err := sql.Open("sqlite", dsn(j.path, copyKeys))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = db.ExecContext(ctx, "VACUUM INTO ?", path)
+	return err
 }
 
 // settle brings a file to the disk and returns its SHA-256.
@@ -100,7 +115,7 @@ func Restore(from, folder string) error {
 	if err := quarantine(path, "replaced"); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
-	if err := errors.Join(removeDB(filepath.Join(folder, "cache.db"))); err != nil {
+	if err := removeDB(filepath.Join(folder, "cache.db")); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
 	return putInPlace(fresh, path)
@@ -152,13 +167,12 @@ func renew(path string) error {
 	if err := j.w.open(); err != nil {
 		return errors.Join(err, j.close())
 	}
-	return errors.Join(j.renew(), j.close())
+	err := cmpErr(j.w.familiar("journal"), func() error { return cmpErr(j.examine(), j.renew) })
+	return errors.Join(err, j.close())
 }
 
+// renew gives the journal a new incarnation. What was waiting is doubted.
 func (j *journal) renew() error {
-	if bad := j.examine(); bad != nil {
-		return bad
-	}
 	j.incarnation = incarnation()
 	return j.w.write(func() error {
 		if err := j.w.exec("UPDATE journal SET incarnation = ?, sum = ?", j.incarnation, j.sum()); err != nil {

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
-
-	"circdesk/kiosk"
 )
 
 // A cache is cache.db. turn is held by whoever writes, and guards what is not said otherwise.
@@ -18,12 +15,15 @@ type cache struct {
 
 	turn    sync.Mutex
 	w       *held
-	applied uint64 // the last entry of the journal that is in here
+	origin  string // of the journal that it follows,
+	applied uint64 // and the last entry of it that is in here
 	imports map[string]imported
 
 	beside *readers
 	r      *held       // the loop's own connection: it waits for nobody who writes
 	behind atomic.Bool // the cache cannot be read, or lags behind the journal: nothing may be found
+	rotten atomic.Bool // the file is damaged: it is to be made anew
+	remade atomic.Bool // it was, and no file has been loaded since
 }
 
 func newCache(o *Options, path string) *cache {
@@ -36,46 +36,103 @@ func newCache(o *Options, path string) *cache {
 func (c *cache) close() error {
 	c.turn.Lock()
 	defer c.turn.Unlock()
-	return errors.Join(c.beside.close(), c.r.close(), c.w.close())
+	return c.closeAll()
 }
 
-// openCache opens the cache, or makes a new one if it is of no use, and brings it up to the journal.
-func (s *Store) openCache() error {
-	c := s.cache
-	err := c.open(s.journal)
+func (c *cache) closeAll() error { return errors.Join(c.beside.close(), c.r.close(), c.w.close()) }
+
+// openCache opens the cache and brings it up to the journal. One that is damaged is made anew.
+func (s *Store) openCache() {
+	err := s.cache.open(s.journal)
 	if err == nil {
-		return nil
+		err = s.cache.examine()
 	}
-	s.o.Log.Error("the cache is given up and made anew", "error", err)
-	if err = errors.Join(c.close(), c.remove()); err == nil {
-		err = c.open(s.journal)
+	if err == nil {
+		if err := s.rebuild(s.stopped); err != nil {
+			s.o.Log.Error("the cache is not complete", "error", err)
+		}
+		return
 	}
-	if err != nil {
-		s.cacheFailed("open", err)
+	s.cacheFailed("open", err)
+	s.mendCache()
+	s.work.Wait()
+}
+
+// mendCache reopens the cache, or makes a damaged one anew beside the loop: nothing is found meanwhile.
+func (s *Store) mendCache() {
+	if s.rebuilding.Swap(true) {
+		return
 	}
-	return nil
+	if !s.cache.rotten.Load() {
+		defer s.rebuilding.Store(false)
+		if err := errors.Join(s.cache.close(), s.cache.open(s.journal)); err != nil {
+			s.cacheFailed("open again", err)
+			s.o.Log.Warn("the cache still cannot be used", "error", err)
+		}
+		return
+	}
+	s.work.Go(func() {
+		defer s.rebuilding.Store(false)
+		if err := s.remakeCache(s.stopped); err != nil {
+			s.o.Log.Error("the cache cannot be made anew", "error", err)
+		}
+	})
+}
+
+// remakeCache throws a damaged cache away and fills a new one from the journal and the snapshots.
+func (s *Store) remakeCache(ctx context.Context) error {
+	select {
+	case s.taking <- struct{}{}:
+		defer func() { <-s.taking }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	s.o.Log.Error("the cache is damaged and is made anew")
+	c := s.cache
+	c.remade.Store(true)
+	if err := c.begin(s.journal); err != nil {
+		return err
+	}
+	if err := s.rebuild(ctx); err != nil {
+		// Better without one kind than without all: the next file mends it.
+		s.o.Log.Error("the cache is not complete", "error", err)
+	}
+	c.rotten.Store(false)
+	return c.attach(s.journal)
+}
+
+// begin removes the file and makes a new one.
+func (c *cache) begin(j *journal) error {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	if err := errors.Join(c.closeAll(), removeDB(c.path)); err != nil {
+		return err
+	}
+	return c.openAll(j)
 }
 
 // cacheFailed keeps the desk from answering out of a cache that it cannot trust.
 func (s *Store) cacheFailed(what string, err error) {
+	if damaged(err) {
+		s.cache.rotten.Store(true)
+	}
 	if !s.cache.behind.Swap(true) {
 		s.o.Log.Error("the cache cannot be used", "what", what, "error", err)
 	}
 }
 
-func (c *cache) remove() error {
-	var all []error
-	for _, end := range []string{"", "-wal", "-shm"} {
-		if err := os.Remove(c.path + end); err != nil && !errors.Is(err, os.ErrNotExist) {
-			all = append(all, err)
-		}
-	}
-	return errors.Join(all...)
-}
-
+// open opens the file; from now on it can be read.
 func (c *cache) open(j *journal) error {
 	c.turn.Lock()
 	defer c.turn.Unlock()
+	if err := c.openAll(j); err != nil {
+		return err
+	}
+	c.behind.Store(false)
+	return nil
+}
+
+func (c *cache) openAll(j *journal) error {
 	if err := c.w.open(); err != nil {
 		return err
 	}
@@ -88,38 +145,83 @@ func (c *cache) open(j *journal) error {
 	if err := c.loadImports(); err != nil {
 		return err
 	}
-	if err := c.belong(j); err != nil {
-		return err
-	}
-	return c.catchUpLocked(j)
+	return c.attachLocked(j)
 }
 
-// belong makes the cache follow this journal. What another one has marked in it stays as if the library
-// system had told it.
-func (c *cache) belong(j *journal) error {
-	var incarnation string
-	found, err := c.w.row("SELECT incarnation, seq FROM applied", nil, &incarnation, &c.applied)
-	if err != nil || found && incarnation == j.incarnation && c.applied <= j.last {
+// attach makes the cache follow the journal, which may be another one now, and brings it up to it.
+func (c *cache) attach(j *journal) error {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	if err := c.attachLocked(j); err != nil {
 		return err
 	}
-	c.applied = 0
+	c.behind.Store(false)
+	return nil
+}
+
+func (c *cache) attachLocked(j *journal) error {
+	origin, last := j.whose()
+	if origin == "" {
+		return nil // the journal cannot be read; what is here is better than nothing
+	}
+	if err := c.belong(origin, last); err != nil {
+		return err
+	}
+	return c.catchUp(j)
+}
+
+// belong makes the cache follow a journal. What another one has marked in it, or entries that are lost,
+// stays as if the library system had told it.
+func (c *cache) belong(origin string, last uint64) error {
+	was, seq, sum := "", int64(0), int64(0)
+	found, err := c.w.row("SELECT origin, seq, sum FROM applied", nil, &was, &seq, &sum)
+	if err == nil && found {
+		err = sound("applied", sum, was, seq)
+	}
+	c.origin, c.applied = origin, uint64(seq)
+	switch {
+	case err != nil || found && was == origin && c.applied <= last:
+		return err
+	case !found:
+		return c.w.write(func() error { return c.isApplied(0) })
+	}
+	kept := last
+	if was != origin {
+		kept = 0
+	}
+	c.applied = last
 	return c.w.write(func() error {
-		return cmpErr(c.w.exec("INSERT OR REPLACE INTO applied VALUES (1, ?, 0)", j.incarnation), func() error {
-			return cmpErr(c.w.exec("DELETE FROM holds WHERE taken_by > 0"), func() error {
-				return c.w.exec("UPDATE holds SET ready_by = 0 WHERE ready_by > 0")
-			})
-		})
+		return cmpErr(c.isApplied(last), func() error { return c.unmark(kept) })
 	})
 }
 
-// catchUp applies what the journal has and the cache has not.
-func (c *cache) catchUp(j *journal) error {
-	c.turn.Lock()
-	defer c.turn.Unlock()
-	return c.catchUpLocked(j)
+// isApplied notes how far the cache has followed the journal.
+func (c *cache) isApplied(seq uint64) error {
+	return c.w.exec("INSERT OR REPLACE INTO applied VALUES (1, ?, ?, ?)", summed(c.origin, int64(seq))...)
 }
 
-func (c *cache) catchUpLocked(j *journal) error {
+// unmark makes the marks of entries after kept the library system's own.
+func (c *cache) unmark(kept uint64) error {
+	if err := c.w.exec("DELETE FROM holds WHERE taken_by > ?", kept); err != nil {
+		return err
+	}
+	var all []holdRow
+	err := c.w.eachHold(selectHold+"WHERE ready_by > ?", []any{kept}, func(h holdRow) { all = append(all, h) })
+	for _, h := range all {
+		h.readyBy = 0
+		err = cmpErr(err, func() error { return c.putHold(h) })
+	}
+	return err
+}
+
+// putHold writes a hold back.
+func (c *cache) putHold(h holdRow) error {
+	return c.w.exec("UPDATE holds SET item = ?, ready = ?, ready_by = ?, taken_by = ?, sum = ? WHERE rowid = ?",
+		h.item, h.ready, h.readyBy, h.takenBy, rowSum(h.columns()...), h.line)
+}
+
+// catchUp applies what the journal has and the cache has not. turn is held.
+func (c *cache) catchUp(j *journal) error {
 	for {
 		rows, err := j.rows(context.Background(), c.applied, pageOfRows)
 		if err != nil || len(rows) == 0 {
@@ -135,8 +237,11 @@ func (c *cache) catchUpLocked(j *journal) error {
 func (c *cache) follow(j *journal, rows []row) error {
 	c.turn.Lock()
 	defer c.turn.Unlock()
-	if len(rows) == 0 || rows[0].seq != c.applied+1 {
-		return c.catchUpLocked(j)
+	switch {
+	case c.behind.Load():
+		return nil // it catches up before it is read again
+	case len(rows) == 0 || rows[0].seq != c.applied+1:
+		return c.catchUp(j)
 	}
 	return c.apply(rows)
 }
@@ -150,55 +255,10 @@ func (c *cache) apply(rows []row) error {
 				return fmt.Errorf("entry %d: %w", rows[i].seq, err)
 			}
 		}
-		return c.w.exec("UPDATE applied SET seq = ?", last)
+		return c.isApplied(last)
 	})
 	if err == nil {
 		c.applied = last
 	}
 	return err
-}
-
-// project applies an entry to a state that is older.
-func (c *cache) project(r *row) error {
-	return cmpErr(c.projectLoan(r, true), func() error { return c.projectHold(r) })
-}
-
-// projectLoan applies an entry to the loans. If the loans may be newer than the entry, as those of a
-// snapshot may, a loan that began after it stays: a late return must not end somebody else's loan.
-func (c *cache) projectLoan(r *row, newest bool) error {
-	until := r.at
-	if newest || r.clock == string(kiosk.ClockImpossible) {
-		until = 1<<63 - 1
-	}
-	switch kiosk.Kind(r.kind) {
-	case kiosk.KindLoan:
-		if !r.patron.Valid {
-			return nil // faded, so it has come back
-		}
-		return c.w.exec(`INSERT INTO loans (item, patron, at, due, renewals) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT (item) DO UPDATE SET patron = excluded.patron, at = excluded.at, due = excluded.due,
-			renewals = excluded.renewals WHERE loans.at <= ?`, r.item, r.patron.String, r.at, r.due, r.renewals, until)
-	case kiosk.KindRenewal:
-		return c.w.exec("UPDATE loans SET due = ?, renewals = ? WHERE item = ? AND patron = ? AND at <= ?",
-			r.due, r.renewals, r.item, r.patron.String, until)
-	case kiosk.KindReturn:
-		return c.w.exec("DELETE FROM loans WHERE item = ? AND at <= ?", r.item, until)
-	}
-	return nil
-}
-
-// projectHold marks the hold that an entry fulfils or makes ready.
-func (c *cache) projectHold(r *row) error {
-	switch {
-	case r.kind == string(kiosk.KindLoan) && r.patron.Valid:
-		return c.w.exec(`UPDATE holds SET taken_by = ? WHERE rowid = (SELECT rowid FROM holds
-			WHERE patron = ? AND taken_by = 0 AND (item = ? OR title_id = ? AND wanted = '')
-			ORDER BY item = ? DESC, placed, rowid LIMIT 1)`, r.seq, r.patron.String, r.item, r.title, r.item)
-	case r.kind == string(kiosk.KindReturn) && r.outcome == string(kiosk.OutcomeHold):
-		return c.w.exec(`UPDATE holds SET item = ?, ready = 1, ready_by = iif(ready, ready_by, ?)
-			WHERE rowid = (SELECT rowid FROM (SELECT rowid, placed FROM holds WHERE taken_by = 0 AND item = ?
-			UNION ALL SELECT rowid, placed FROM holds WHERE taken_by = 0 AND title_id = ? AND item = '')
-			ORDER BY placed, rowid LIMIT 1)`, r.item, r.seq, r.item, r.title)
-	}
-	return nil
 }

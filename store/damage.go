@@ -65,13 +65,26 @@ func quarantine(path, why string) error {
 	return errors.Join(syncFolder(folder), syncFolder(filepath.Dir(path)))
 }
 
-// examine reads the whole file: its pages, its schema, the chain and the deliveries. The first thing that
+// keepCopy puts a copy of a database that nobody has open into the quarantine.
+func keepCopy(path, why string) error {
+	folder := filepath.Join(filepath.Dir(path), "quarantine")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	stamp := time.Now().UTC().Format("20060102T150405.000000000Z")
+	for _, end := range []string{"", "-wal", "-mark"} {
+		to := filepath.Join(folder, fmt.Sprintf("%s-%s-%s%s", stamp, why, filepath.Base(path), end))
+		if err := copyFile(path+end, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return syncFolder(folder)
+}
+
+// examine reads the whole file: its pages, the chain and the deliveries. The first thing that
 // does not fit is an error.
 func (j *journal) examine() error {
 	if err := j.w.quickCheck(); err != nil {
-		return err
-	}
-	if err := j.w.familiar("journal"); err != nil {
 		return err
 	}
 	if err := j.examineChain(); err != nil {
@@ -162,4 +175,22 @@ func (h *held) layout() (string, error) {
 		return err
 	})
 	return b.String(), err
+}
+
+// wholeCache is up to which size a cache is checked from end to end when it is opened: a school's, not a
+// district's. What is wrong in a larger one shows when it is read.
+const wholeCache = 64 << 20
+
+// examine looks at every page and every index of a cache that is not too large.
+func (c *cache) examine() error {
+	if info, err := os.Stat(c.path); err != nil || info.Size() > wholeCache {
+		return err
+	}
+	return c.w.each("PRAGMA integrity_check(1)", nil, func(rows *sql.Rows) error {
+		var text string
+		if err := rows.Scan(&text); err != nil || text == "ok" {
+			return err
+		}
+		return fmt.Errorf("%s: %w: %s", c.w.name, errDamaged, text)
+	})
 }

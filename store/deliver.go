@@ -79,6 +79,7 @@ func (j *journal) move(seq uint64, change func(*delivery)) error {
 	if !j.writable {
 		return ErrNotWritable
 	}
+	j.tight()
 	var was, is delivery
 	err := j.w.write(func() error {
 		found, err := j.w.row("SELECT * FROM queue WHERE seq = ?", []any{seq}, was.dest()...)
@@ -103,6 +104,7 @@ func (j *journal) move(seq uint64, change func(*delivery)) error {
 		return fmt.Errorf("entry %d: %w", seq, j.failed(err))
 	}
 	j.change++
+	j.acknowledge()
 	j.moved(was.state, is.state)
 	return nil
 }

@@ -117,12 +117,16 @@ func (j *journal) inTurn(fn func() error) error {
 	return nil
 }
 
-// wipe takes what was deleted out of the write-ahead logs, where secure_delete does not reach.
+// wipe takes what has faded out of the snapshots, and out of the write-ahead logs, where secure_delete
+// does not reach.
 func (s *Store) wipe(ctx context.Context, faded bool) error {
-	if s.unwiped = s.unwiped || faded; !s.unwiped {
-		return nil
+	s.unwiped = s.unwiped || faded
+	if s.unwiped {
+		if err := s.cache.forget(ctx); err != nil {
+			return err
+		}
 	}
-	if err := s.cache.forget(ctx); err != nil {
+	if err := s.fadeSnapshots(ctx, s.unwiped); err != nil || !s.unwiped {
 		return err
 	}
 	for _, f := range []struct {

@@ -7,7 +7,7 @@ import (
 	"circdesk/kiosk"
 )
 
-// Find looks up a patron's account, a copy, or both, at one moment.
+// Find looks up a patron's account, by barcode or card, a copy, or both, at one moment.
 func (s *Store) Find(f kiosk.Find) kiosk.Found {
 	found := kiosk.Found{Call: f.Call}
 	if s.cache.behind.Load() {
@@ -16,8 +16,14 @@ func (s *Store) Find(f kiosk.Find) kiosk.Found {
 	}
 	q := asking{held: s.cache.r, site: s.o.Site, zone: s.o.Zone}
 	err := q.read(func() (err error) {
-		if f.Patron != "" {
-			if found.Account, err = q.account(f.Patron); err != nil {
+		patron := f.Patron
+		if f.Card != "" {
+			if patron, err = q.owner(f.Card); err != nil {
+				return err
+			}
+		}
+		if patron != "" {
+			if found.Account, err = q.account(patron); err != nil {
 				return err
 			}
 		}
@@ -40,60 +46,87 @@ type asking struct {
 	zone *time.Location
 }
 
-const selectItem = `SELECT copies.barcode, title_id, title, author, call_number, circ_type, copies.site, copies.status`
-
-func itemDest(i *kiosk.Item) []any {
-	return []any{&i.ID, &i.TitleID, &i.Title, &i.Author, &i.CallNumber, &i.Type, &i.Site, &i.Status}
+// owner is whose card it is; "" if nobody's. A card that was enrolled here, or stands in a list of cards,
+// counts more than what the list of patrons says.
+func (q asking) owner(card kiosk.Credential) (id kiosk.PatronID, err error) {
+	var patron string
+	var sum int64
+	found, err := q.row("SELECT patron, sum FROM cards WHERE card = ?", []any{card}, &patron, &sum)
+	if err == nil && found {
+		return kiosk.PatronID(patron), sound("cards", sum, string(card), patron)
+	}
+	if err == nil {
+		_, err = q.row("SELECT barcode FROM patrons WHERE card = ? AND card <> ''", []any{card}, &id)
+	}
+	return id, err
 }
 
 // account is all that is decided about a patron; nil if there is none.
 func (q asking) account(id kiosk.PatronID) (*kiosk.Account, error) {
-	a := kiosk.Account{Patron: kiosk.Patron{ID: id}}
-	p, expires := &a.Patron, ""
-	found, err := q.row("SELECT name, type, grade, language, inactive, expires FROM patrons WHERE barcode = ?", []any{id},
-		&p.Name, &p.Type, &p.Grade, &p.Language, &p.Inactive, &expires)
+	a := kiosk.Account{}
+	found, err := q.patron(id, &a.Patron)
 	if err != nil || !found {
 		return nil, err
-	}
-	if expires != "" {
-		if p.Expires, err = kiosk.ParseDate(expires); err != nil {
-			return nil, err
-		}
 	}
 	if a.Loans, err = q.loans(id); err != nil {
 		return nil, err
 	}
-	if _, err = q.row("SELECT coalesce(sum(amount), 0) FROM charges WHERE patron = ?", []any{id}, &a.Charges); err != nil {
+	err = q.each("SELECT amount, sum FROM charges WHERE patron = ?", []any{id}, func(rows *sql.Rows) error {
+		var amount, sum int64
+		if err := rows.Scan(&amount, &sum); err != nil {
+			return err
+		}
+		a.Charges += amount
+		return sound("charges", sum, string(id), amount)
+	})
+	if err != nil {
 		return nil, err
 	}
-	_, err = q.row("SELECT count(*) FROM holds WHERE patron = ? AND ready AND taken_by = 0 AND site IN ('', ?)",
-		[]any{id, q.site}, &a.Ready)
+	err = q.eachHold(selectHold+"WHERE patron = ? AND taken_by = 0", []any{id}, func(h holdRow) {
+		if h.ready && (h.site == "" || h.site == q.site) {
+			a.Ready++
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
 	return &a, nil
 }
 
+func (q asking) patron(id kiosk.PatronID, p *kiosk.Patron) (bool, error) {
+	var homeroom, expires, district, card string
+	var sum int64
+	found, err := q.row(`SELECT barcode, name, type, grade, homeroom, language, inactive, expires, district_id, card, sum
+		FROM patrons WHERE barcode = ?`, []any{id},
+		&p.ID, &p.Name, &p.Type, &p.Grade, &homeroom, &p.Language, &p.Inactive, &expires, &district, &card, &sum)
+	if err != nil || !found {
+		return false, err
+	}
+	err = sound("patrons", sum, string(p.ID), p.Name, p.Type, p.Grade, homeroom, p.Language, p.Inactive, expires, district, card)
+	if err == nil && expires != "" {
+		p.Expires, err = kiosk.ParseDate(expires)
+	}
+	return true, err
+}
+
 // loans are a patron's open loans, first due first. A loan may be of a copy that the cache does not have.
 func (q asking) loans(id kiosk.PatronID) ([]kiosk.Borrowed, error) {
 	var all []kiosk.Borrowed
-	err := q.each(`SELECT loans.item, loans.at, loans.due, loans.renewals, coalesce(title_id, ''), coalesce(title, ''),
-		coalesce(author, ''), coalesce(call_number, ''), coalesce(circ_type, ''), coalesce(site, ''), coalesce(status, '')
-		FROM loans LEFT JOIN copies ON copies.barcode = loans.item WHERE loans.patron = ? ORDER BY loans.due, loans.item`,
-		[]any{id}, func(rows *sql.Rows) error {
-			b := kiosk.Borrowed{Loan: kiosk.Loan{Patron: id}}
-			var at int64
-			var due string
-			i := &b.Item
-			err := rows.Scan(&i.ID, &at, &due, &b.Loan.Renewals,
-				&i.TitleID, &i.Title, &i.Author, &i.CallNumber, &i.Type, &i.Site, &i.Status)
-			if err == nil {
-				b.Loan.Item = i.ID
-				b.Loan.At, b.Loan.Due, err = q.times(at, due)
-			}
-			all = append(all, b)
-			return err
-		})
+	err := q.each("SELECT * FROM loans WHERE patron = ? ORDER BY due, item", []any{id}, func(rows *sql.Rows) error {
+		b := kiosk.Borrowed{}
+		var l loanRow
+		err := rows.Scan(&l.item, &l.patron, &l.at, &l.due, &l.renewals, &l.sum)
+		if err == nil {
+			b.Loan, err = q.loan(l)
+		}
+		all = append(all, b)
+		return err
+	})
+	for i := range all {
+		if err == nil {
+			_, err = q.item(all[i].Loan.Item, &all[i].Item)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -105,15 +138,36 @@ func (q asking) loans(id kiosk.PatronID) ([]kiosk.Borrowed, error) {
 	return all, nil
 }
 
-// times are a loan's begin and end.
-func (q asking) times(at int64, due string) (begin time.Time, end kiosk.Due, err error) {
-	if at != 0 {
-		begin = time.UnixMicro(at).In(q.zone)
+// loan is what a row says.
+func (q asking) loan(r loanRow) (kiosk.Loan, error) {
+	l := kiosk.Loan{Item: kiosk.ItemID(r.item), Patron: kiosk.PatronID(r.patron), Renewals: r.renewals}
+	err := r.sound()
+	if r.at != 0 {
+		l.At = time.UnixMicro(r.at).In(q.zone)
 	}
-	if due != "" {
-		end, err = kiosk.ParseDue(due)
+	if err == nil && r.due != "" {
+		l.Due, err = kiosk.ParseDue(r.due)
 	}
-	return begin, end, err
+	return l, err
+}
+
+// item reads a copy; of one that is not there only the number is known.
+func (q asking) item(id kiosk.ItemID, i *kiosk.Item) (found bool, err error) {
+	i.ID = id
+	var sum int64
+	found, err = q.row("SELECT * FROM copies WHERE barcode = ?", []any{id}, append(itemDest(i), &sum)...)
+	if err == nil && found {
+		err = soundItem(sum, *i)
+	}
+	return found, err
+}
+
+func itemDest(i *kiosk.Item) []any {
+	return []any{&i.ID, &i.TitleID, &i.Title, &i.Author, &i.CallNumber, &i.Type, &i.Site, &i.Status}
+}
+
+func soundItem(sum int64, i kiosk.Item) error {
+	return sound("copies", sum, string(i.ID), string(i.TitleID), i.Title, i.Author, i.CallNumber, i.Type, i.Site, string(i.Status))
 }
 
 // wanted tells whether another patron waits for this very copy: by a hold on it, or because more wait
@@ -139,22 +193,21 @@ func (q asking) wanted(i kiosk.Item, by kiosk.PatronID) (bool, error) {
 
 // copy is all that is decided about an item; nil if there is none.
 func (q asking) copy(id kiosk.ItemID) (*kiosk.Copy, error) {
-	c := kiosk.Copy{Loan: kiosk.Loan{Item: id}}
-	var at, renewals sql.NullInt64
-	var patron, due sql.NullString
-	dest := append(itemDest(&c.Item), &patron, &at, &due, &renewals)
-	found, err := q.row(selectItem+`, patron, at, due, renewals
-		FROM copies LEFT JOIN loans ON loans.item = copies.barcode WHERE copies.barcode = ?`, []any{id}, dest...)
+	var c kiosk.Copy
+	found, err := q.item(id, &c.Item)
 	if err != nil || !found {
 		return nil, err
 	}
-	if c.Out = patron.Valid; c.Out {
-		c.Loan.Patron, c.Loan.Renewals = kiosk.PatronID(patron.String), int(renewals.Int64)
-		if c.Loan.At, c.Loan.Due, err = q.times(at.Int64, due.String); err != nil {
-			return nil, err
-		}
-	} else {
-		c.Loan = kiosk.Loan{}
+	var l loanRow
+	c.Out, err = q.row("SELECT * FROM loans WHERE item = ?", []any{id}, &l.item, &l.patron, &l.at, &l.due, &l.renewals, &l.sum)
+	if err == nil && c.Out {
+		c.Loan, err = q.loan(l)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if c.Pending, err = q.wish(id); err != nil {
+		return nil, err
 	}
 	if c.Holds, err = q.holds(c.Item); err != nil {
 		return nil, err
@@ -165,27 +218,41 @@ func (q asking) copy(id kiosk.ItemID) (*kiosk.Copy, error) {
 	return &c, nil
 }
 
+// wish is what is still to be done to an item's tags.
+func (q asking) wish(id kiosk.ItemID) (w kiosk.TagWish, err error) {
+	var sum int64
+	found, err := q.row("SELECT wish, sum FROM tags WHERE item = ?", []any{id}, &w, &sum)
+	if err == nil && found {
+		err = sound("tags", sum, string(id), string(w))
+	}
+	return w, err
+}
+
 // holds are the open holds that a copy could serve, oldest first.
 func (q asking) holds(i kiosk.Item) ([]kiosk.Hold, error) {
 	var all []kiosk.Hold
-	err := q.each(`SELECT patron, title_id, item, site, ready FROM (
-		SELECT rowid AS line, * FROM holds WHERE taken_by = 0 AND item = ?
-		UNION ALL SELECT rowid, * FROM holds WHERE taken_by = 0 AND title_id = ? AND title_id <> '' AND item = '')
-		ORDER BY placed, line`, []any{i.ID, i.TitleID}, func(rows *sql.Rows) error {
-		var h kiosk.Hold
-		err := rows.Scan(&h.Patron, &h.TitleID, &h.Item, &h.Site, &h.Ready)
-		all = append(all, h)
-		return err
-	})
+	err := q.eachHold(selectHold+`WHERE rowid IN (SELECT rowid FROM holds WHERE taken_by = 0 AND item = ?
+		UNION ALL SELECT rowid FROM holds WHERE taken_by = 0 AND title_id = ? AND title_id <> '' AND item = '')
+		ORDER BY placed, rowid`, []any{i.ID, i.TitleID}, func(h holdRow) { all = append(all, h.hold()) })
 	return all, err
 }
 
 // spare counts the other copies of the title that stand on this site's shelf and wait for nobody.
 func (q asking) spare(i kiosk.Item) (n int, err error) {
-	_, err = q.row(`SELECT count(*) FROM copies WHERE title_id = ? AND title_id <> '' AND barcode <> ?
-		AND site IN ('', ?) AND status IN ('', 'available')
-		AND NOT EXISTS (SELECT 1 FROM loans WHERE loans.item = copies.barcode)
-		AND NOT EXISTS (SELECT 1 FROM holds WHERE holds.item = copies.barcode AND taken_by = 0)`,
-		[]any{i.TitleID, i.ID, q.site}, &n)
+	err = q.each(`SELECT copies.*, EXISTS (SELECT 1 FROM loans WHERE loans.item = copies.barcode)
+		OR EXISTS (SELECT 1 FROM holds WHERE holds.item = copies.barcode AND taken_by = 0)
+		FROM copies WHERE title_id = ? AND title_id <> '' AND barcode <> ?`, []any{i.TitleID, i.ID}, func(rows *sql.Rows) error {
+		var other kiosk.Item
+		var sum int64
+		var away bool
+		if err := rows.Scan(append(itemDest(&other), &sum, &away)...); err != nil {
+			return err
+		}
+		here := other.Site == "" || other.Site == q.site
+		if here && !away && (other.Status == "" || other.Status == kiosk.ItemAvailable) {
+			n++
+		}
+		return soundItem(sum, other)
+	})
 	return n, err
 }

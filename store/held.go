@@ -23,6 +23,7 @@ const (
 		"&_pragma=page_size(1024)&_pragma=secure_delete(1)&_pragma=cache_size(-4096)"
 	cacheKeys = "_journal_mode=WAL&_synchronous=NORMAL&" + shared +
 		"&_pragma=page_size(1024)&_pragma=secure_delete(1)&_pragma=cache_size(-4096)"
+	copyKeys = "mode=ro&" + shared
 	readKeys = "mode=ro&_query_only=1&" + shared + "&_pragma=cache_size(-2048)"
 )
 
@@ -137,6 +138,9 @@ func (h *held) mend() error {
 
 // stmt is the prepared form of query.
 func (h *held) stmt(query string) (*sql.Stmt, error) {
+	if h.conn == nil {
+		return nil, fmt.Errorf("%s: %w", h.name, errNotOpen)
+	}
 	if s, ok := h.stmts[query]; ok {
 		return s, nil
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -47,6 +48,9 @@ const (
 	badsShown  = 100 // bad rows that a report holds
 )
 
+// errNoRoom: the rest of the disk is for the journal.
+var errNoRoom = errors.New("there is not enough room on the disk")
+
 // Import loads a file beside what is there and swaps it in, all of it or nothing. The entries of the
 // journal that the file cannot know are applied to it again. A file that is refused is no error.
 func (s *Store) Import(ctx context.Context, kind string, r io.Reader, o ImportOptions) (ImportReport, error) {
@@ -59,18 +63,39 @@ func (s *Store) Import(ctx context.Context, kind string, r io.Reader, o ImportOp
 	if o.Taken.IsZero() {
 		o.Taken = s.o.Now()
 	}
-	report := ImportReport{Kind: kind, Name: o.Name, Taken: o.Taken}
-	var err error
-	if report.Refused = s.cache.tooOld(kind, o); report.Refused != "" {
-		return report, nil
+	if refused := s.cache.tooOld(kind, o); refused != "" {
+		return ImportReport{Kind: kind, Name: o.Name, Taken: o.Taken, Refused: refused}, nil
 	}
+	k := s.o.keep(kind, origin{ID: rand.Text(), Name: o.Name, Taken: o.Taken, Headers: o.Headers})
+	report, err := s.take(ctx, kind, io.TeeReader(r, k), o, k)
+	if trouble := k.close(); trouble != nil {
+		s.o.Log.Error("the file is not kept as a snapshot", "kind", kind, "error", trouble)
+	}
+	if damaged(err) {
+		s.cacheFailed("import", err)
+	}
+	if err == nil && report.Refused == "" {
+		s.cache.remade.Store(false)
+	}
+	return report, err
+}
+
+// A keeper keeps what is loaded: before the swap, so that the cache is never ahead of the snapshots.
+type keeper interface {
+	put() (id string)
+	takeBack()
+}
+
+// take loads a file, whatever its age.
+func (s *Store) take(ctx context.Context, kind string, r io.Reader, o ImportOptions, k keeper) (ImportReport, error) {
+	report := ImportReport{Kind: kind, Name: o.Name, Taken: o.Taken}
 	file, err := intake.Open(kind, r, intake.Options{Headers: o.Headers, Zone: s.o.Zone, Site: s.o.Site})
 	if err != nil {
 		report.Refused = err.Error()
 		return report, nil
 	}
 	report.Ignored = file.Ignored()
-	l := loading{s: s, kind: kind, o: o, report: &report}
+	l := loading{s: s, kind: kind, o: o, report: &report, rest: r, keeper: k}
 	if err := l.run(ctx, file.Rows()); err != nil {
 		return ImportReport{}, fmt.Errorf("import %s: %w", kind, err)
 	}
@@ -82,11 +107,11 @@ func (c *cache) tooOld(kind string, o ImportOptions) string {
 	c.turn.Lock()
 	defer c.turn.Unlock()
 	last, ok := c.imports[kind]
-	if o.Force || !ok || !o.Taken.Before(last.taken) {
+	if o.Force || !ok || !o.Taken.Before(last.takenAt()) {
 		return ""
 	}
 	return fmt.Sprintf("the file is older (%s) than the last one that was loaded (%s)",
-		o.Taken.In(c.o.Zone).Format(time.DateTime), last.taken.In(c.o.Zone).Format(time.DateTime))
+		o.Taken.In(c.o.Zone).Format(time.DateTime), last.takenAt().In(c.o.Zone).Format(time.DateTime))
 }
 
 // A loading is one file on its way into the cache.
@@ -95,6 +120,9 @@ type loading struct {
 	kind   string
 	o      ImportOptions
 	report *ImportReport
+	rest   io.Reader // what nobody has read yet
+	keeper keeper
+	file   string // what the snapshot is called
 	batch  []filed
 }
 
@@ -117,7 +145,12 @@ func (l *loading) run(ctx context.Context, rows iter.Seq2[intake.Row, *intake.Ba
 	if err := l.compare(ctx); err != nil || l.report.Refused != "" {
 		return err
 	}
-	return l.swap(ctx)
+	l.file = l.keeper.put()
+	if err := l.swap(ctx); err != nil {
+		l.keeper.takeBack()
+		return err
+	}
+	return nil
 }
 
 // load writes all rows, a few at a time.
@@ -130,7 +163,7 @@ func (l *loading) load(ctx context.Context, rows iter.Seq2[intake.Row, *intake.B
 			l.leaveOut(*bad)
 			continue
 		}
-		f, err := fileOf(row)
+		f, err := l.s.fileOf(row)
 		if err != nil {
 			return err
 		}
@@ -141,7 +174,7 @@ func (l *loading) load(ctx context.Context, rows iter.Seq2[intake.Row, *intake.B
 			}
 		}
 	}
-	return errors.Join(l.put(), ctx.Err())
+	return errors.Join(l.put(), all(l.rest), ctx.Err())
 }
 
 func (l *loading) leaveOut(bad intake.Bad) {
@@ -156,6 +189,9 @@ func (l *loading) leaveOut(bad intake.Bad) {
 func (l *loading) put() error {
 	if len(l.batch) == 0 {
 		return nil
+	}
+	if room, err := l.s.journal.ballast.room(); err == nil && room < 2*l.s.journal.ballast.low() {
+		return errNoRoom
 	}
 	var twice []filed
 	err := l.s.cache.inTurn(func() error {
@@ -191,29 +227,39 @@ type filed struct {
 }
 
 // fileOf copies a row, whose memory belongs to whoever reads the file.
-func fileOf(row intake.Row) (filed, error) {
+func (s *Store) fileOf(row intake.Row) (filed, error) {
 	switch r := row.(type) {
 	case *intake.Patron:
-		return filed{r.Line, "barcode", "INSERT INTO beside_patrons VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-			[]any{r.Barcode, r.Name, r.Type, r.Grade, r.Homeroom, r.Language, r.Inactive, r.Expires, r.DistrictID}}, nil
+		return filed{r.Line, "barcode", "INSERT INTO beside_patrons VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+			summed(r.Barcode, r.Name, r.Type, r.Grade, r.Homeroom, r.Language, r.Inactive, r.Expires, r.DistrictID, s.card(r.CardUID))}, nil
 	case *intake.Copy:
-		return filed{r.Line, "barcode", "INSERT INTO beside_copies VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-			[]any{r.Barcode, r.TitleID, r.Title, r.Author, r.CallNumber, r.CircType, r.Site, r.Status}}, nil
+		return filed{r.Line, "barcode", "INSERT INTO beside_copies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+			summed(r.Barcode, r.TitleID, r.Title, r.Author, r.CallNumber, r.CircType, r.Site, r.Status)}, nil
 	case *intake.Loan:
-		return filed{r.Line, "item", "INSERT INTO beside_loans VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-			[]any{r.Item, r.Patron, r.At, r.Due, r.Renewals}}, nil
+		return filed{r.Line, "item", "INSERT INTO beside_loans VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+			summed(r.Item, r.Patron, r.At, r.Due, r.Renewals)}, nil
 	case *intake.Hold:
-		wanted := r.Item
+		h := holdRow{patron: r.Patron, title: r.TitleID, wanted: r.Item, item: r.Item, placed: r.Placed, site: r.Site, ready: r.Ready}
 		if r.Ready && r.TitleID != "" {
-			wanted = "" // the copy that waits, which need not be the one that was wished for
+			h.wanted = "" // the item is the copy that waits, which need not be the one that was wished for
 		}
-		return filed{r.Line, "title_id", `INSERT INTO beside_holds (patron, title_id, wanted, item, placed, site, ready)
-			VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-			[]any{r.Patron, r.TitleID, wanted, r.Item, r.Placed, r.Site, r.Ready}}, nil
+		return filed{r.Line, "title_id", "INSERT INTO beside_holds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+			summed(h.columns()...)}, nil
+	case *intake.Card:
+		return filed{r.Line, "card_uid", "INSERT INTO beside_cards VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+			summed(s.card(r.UID), r.Patron)}, nil
 	case *intake.Charge:
-		return filed{r.Line, "", "INSERT INTO beside_charges VALUES (?, ?)", []any{r.Patron, r.Amount}}, nil
+		return filed{r.Line, "", "INSERT INTO beside_charges VALUES (?, ?, ?)", summed(r.Patron, r.Amount)}, nil
 	}
 	return filed{}, fmt.Errorf("row %T has no table", row)
+}
+
+// card is the keyed digest of a chip's number: the number itself is not kept in the cache.
+func (s *Store) card(uid string) string {
+	if uid == "" || s.o.Card == nil {
+		return ""
+	}
+	return string(s.o.Card(uid))
 }
 
 // compare refuses a file that would drop too much: of patrons and copies those that it does not have,
@@ -254,7 +300,7 @@ func (l *loading) swap(ctx context.Context) error {
 		return err
 	}
 	is := imported{
-		kind: l.kind, at: l.s.o.Now(), taken: l.o.Taken, rows: l.report.Rows, kept: l.report.Loaded, bad: l.report.Bad,
+		kind: l.kind, at: l.s.o.Now().UnixMicro(), taken: l.o.Taken.UnixMicro(), rows: l.report.Rows, kept: l.report.Loaded, bad: l.report.Bad, file: l.file,
 		runs: c.imports[l.kind].runs + 1,
 	}
 	err = c.w.write(func() error {
@@ -265,12 +311,11 @@ func (l *loading) swap(ctx context.Context) error {
 			if r.seq > c.applied {
 				break // Record has not applied it yet either
 			}
-			if err := c.reapply(l.kind, &r); err != nil {
+			if err := c.reapply(l.kind, &r, l.o.Taken); err != nil {
 				return fmt.Errorf("entry %d: %w", r.seq, err)
 			}
 		}
-		return c.w.exec("INSERT OR REPLACE INTO imports VALUES (?, ?, ?, ?, ?, ?, ?)", is.kind, is.runs,
-			is.at.UnixMicro(), is.taken.UnixMicro(), is.rows, is.kept, is.bad)
+		return c.w.exec("INSERT OR REPLACE INTO imports VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", summed(is.columns()...)...)
 	})
 	if err == nil {
 		c.imports[l.kind] = is
@@ -279,12 +324,14 @@ func (l *loading) swap(ctx context.Context) error {
 }
 
 // reapply applies an entry to a table that has just come.
-func (c *cache) reapply(kind string, r *row) error {
+func (c *cache) reapply(kind string, r *row, taken time.Time) error {
 	switch kind {
 	case "loans":
 		return c.projectLoan(r, false)
 	case "holds":
 		return c.projectHold(r)
+	case "cards":
+		return c.projectCard(r, r.clock == string(kiosk.ClockImpossible) || r.at > taken.UnixMicro())
 	}
 	return nil
 }
@@ -326,8 +373,12 @@ func (j *journal) after(ctx context.Context, since, until uint64) ([]row, error)
 	return j.rows(ctx, since, int(until-since))
 }
 
-// absorbed tells whether a snapshot knows of an entry: it happened before, and it was delivered.
+// absorbed tells whether a snapshot knows of an entry: it happened before, and it was delivered. Cards
+// that were enrolled here no library system is told of.
 func (c *carried) absorbed(taken time.Time) bool {
+	if c.kind == string(kiosk.KindEnrolment) {
+		return false
+	}
 	if c.clock == string(kiosk.ClockImpossible) || c.at > taken.UnixMicro() {
 		return false
 	}

@@ -20,7 +20,11 @@ type journal struct {
 
 	turn     sync.Mutex
 	w        *held
+	marker   marker
+	ballast  ballast
 	writable bool
+	reserve  bool  // the disk is nearly full: returns only
+	rotten   error // why the file is to be put aside
 
 	origin, incarnation string
 	created             int64
@@ -41,27 +45,24 @@ type journal struct {
 
 func newJournal(o *Options, path string) *journal {
 	j := &journal{o: o, path: path, w: newHeld(path, journalKeys, journalPragmas()), r: newReaders(path)}
+	j.marker.path, j.ballast = path+"-mark", o.ballast()
 	j.w.opened = j.begin
 	return j
 }
 
-func (j *journal) close() error { return errors.Join(j.r.close(), j.w.close()) }
+func (j *journal) close() error { return errors.Join(j.r.close(), j.w.close(), j.marker.close()) }
+
+// whose tells which journal this is, and where it ends.
+func (j *journal) whose() (origin string, last uint64) {
+	j.turn.Lock()
+	defer j.turn.Unlock()
+	return j.origin, j.last
+}
 
 func (j *journal) prefix() string { return j.o.Kiosk + "-" + j.incarnation + "-" }
 
 func (j *journal) key(seq uint64) kiosk.Key {
 	return kiosk.Key(fmt.Sprintf("%s%d", j.prefix(), seq))
-}
-
-// openJournal opens the journal. If it cannot be used, the desk can still read.
-func (s *Store) openJournal() error {
-	j := s.journal
-	if err := j.w.open(); err != nil {
-		s.o.Log.Error("the journal cannot be opened", "error", err)
-		return nil
-	}
-	j.writable = true
-	return nil
 }
 
 // begin brings a freshly opened file up to date and reads what is kept in memory.
@@ -80,19 +81,24 @@ func (j *journal) identify() error {
 	var sum []byte
 	found, err := j.w.row("SELECT origin, incarnation, created, sum FROM journal", nil,
 		&j.origin, &j.incarnation, &j.created, &sum)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case found && !bytes.Equal(sum, j.sum()):
-		return fmt.Errorf("%s: %w: its first record", j.w.name, errDamaged)
-	case found:
-		return nil
+	}
+	if found {
+		return j.checkIdentity(sum)
 	}
 	j.origin = incarnation()
 	j.incarnation, j.created = j.origin, j.o.Now().UnixMicro()
 	return j.w.write(func() error {
 		return j.w.exec("INSERT INTO journal VALUES (1, ?, ?, ?, ?, 0)", j.origin, j.incarnation, j.created, j.sum())
 	})
+}
+
+func (j *journal) checkIdentity(sum []byte) error {
+	if bytes.Equal(sum, j.sum()) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w: its first record", j.w.name, errDamaged)
 }
 
 // incarnation draws the part of the keys that tells one journal file from every other.

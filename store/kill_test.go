@@ -67,7 +67,8 @@ func child(folder, defect string) error {
 		return err
 	}
 	say := func(word string, seq uint64) { fmt.Printf("%s %d\n", word, seq) }
-	failed := make(chan error, 3)
+	failed := make(chan error, 4)
+	go func() { failed <- childBacksUp(s, say) }()
 	go func() { failed <- childDelivers(s, say) }()
 	go func() { failed <- childImports(s) }()
 	go func() { failed <- childRecords(s, defect, say) }()
@@ -133,6 +134,7 @@ type witness struct {
 	opened     bool
 	acked      uint64
 	sent, done map[uint64]bool
+	backup     uint64 // the last entry that a finished backup holds
 }
 
 // killOnce runs a child for a while and kills it.
@@ -181,6 +183,8 @@ func listen(out io.Reader, life time.Duration, kill func()) witness {
 			w.sent[seq] = true
 		case "done":
 			w.done[seq] = true
+		case "backup":
+			w.backup = seq
 		}
 	}
 	return w
@@ -236,7 +240,7 @@ func agree(s *Store) error {
 	}
 	n, err := s.cache.number(context.Background(), "SELECT count(*) FROM loans")
 	if err != nil || n != len(out) {
-		return fmt.Errorf("%d loans in the cache, %d by the journal, %v", n, len(out), err)
+		return fmt.Errorf("%d loans in the cache, %d by the journal up to %d, applied %d, %v", n, len(out), s.Stand().Next-1, s.cache.applied, err)
 	}
 	for item, patron := range out {
 		var got kiosk.PatronID

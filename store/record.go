@@ -22,8 +22,12 @@ func (s *Store) Record(acts []kiosk.Act) error {
 	}
 	s.wake()
 	if err := s.cache.follow(s.journal, rows); err != nil {
-		// The entries are safe. Nothing is found until Mend has brought the cache up to them.
+		// The entries are safe. Nothing is found until the cache has been brought up to them.
 		s.cacheFailed("follow the journal", err)
+		if full(err) {
+			s.journal.makeRoom()
+			s.mendCache()
+		}
 	}
 	return nil
 }
@@ -39,13 +43,37 @@ func (j *journal) record(acts []kiosk.Act) ([]row, error) {
 	if first <= j.last {
 		return nil, j.repeated(first, acts)
 	}
-	if !j.writable {
+	switch j.tight(); {
+	case !j.writable:
 		return nil, ErrNotWritable
+	case j.reserve && !inReserve(acts):
+		return nil, ErrReserve
 	}
 	for i, a := range acts {
 		if want := j.key(j.last + 1 + uint64(i)); a.Key != want {
 			return nil, fmt.Errorf("key %q is not the next one, %q", a.Key, want)
 		}
+	}
+	rows, err := j.write(acts)
+	if full(err) {
+		return j.again(acts, err)
+	}
+	return rows, err
+}
+
+// again writes acts in the room that is kept for returns, once the proof of mending has made it certain
+// that they were not written the first time.
+func (j *journal) again(acts []kiosk.Act, cause error) ([]row, error) {
+	j.goToReserve()
+	first := j.last + 1
+	if err := j.mendNow(); err != nil {
+		return nil, errors.Join(cause, err)
+	}
+	switch {
+	case j.last >= first:
+		return nil, j.repeated(first, acts)
+	case !inReserve(acts):
+		return nil, ErrReserve
 	}
 	return j.write(acts)
 }
@@ -106,6 +134,7 @@ func (j *journal) write(acts []kiosk.Act) ([]row, error) {
 	}
 	j.note(len(acts), int(change-j.change))
 	j.last, j.head, j.change, j.session, j.newest = j.last+uint64(len(acts)), head, change, session, newest
+	j.acknowledge()
 	return rows, nil
 }
 
@@ -138,6 +167,9 @@ func (j *journal) note(entries, queued int) {
 // happened; of COMMIT itself nobody knows.
 func (j *journal) failed(err error) error {
 	j.writable = false
+	if damaged(err) {
+		j.rotten = err
+	}
 	if errors.Is(err, ErrUnknown) {
 		return err
 	}

@@ -7,12 +7,14 @@ package store
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"circdesk/kiosk"
@@ -31,6 +33,12 @@ type Options struct {
 	Now       func() time.Time     // nil: time.Now
 	Log       *slog.Logger         // nil: nobody reads it
 	Ballast   int64                // bytes kept free for returns when the disk is full; 0: 16 MiB
+
+	// Card makes the keyed digest of a card chip's number, as it stands in files of cards; nil: files
+	// tell of no cards.
+	Card func(uid string) kiosk.Credential
+
+	trusting bool // a defect for the harness: what is in the files is believed
 }
 
 func (o Options) complete() Options {
@@ -65,18 +73,22 @@ var (
 	ErrNewer = errors.New("written by a newer program")
 
 	errSetting = errors.New("setting not in force")
+	errNotOpen = errors.New("not open")
 )
 
 // A Store is the kiosk's journal and cache. Stand, LastSession, Find, Record, Mend and Alarms belong to
 // one goroutine, the loop's; everything else may be called from any.
 type Store struct {
-	o       Options
-	journal *journal
-	cache   *cache
-	added   chan struct{} // holds one token when there is something new to deliver
-	taking  chan struct{} // holds one token while a file is imported
-	alarms  alarms
-	unwiped bool // names that have faded may stand in the logs; Fade's own
+	o          Options
+	journal    *journal
+	cache      *cache
+	added      chan struct{}  // holds one token when there is something new to deliver
+	taking     chan struct{}  // holds one token while a file is imported
+	work       sync.WaitGroup // the rebuilding of the cache, which stop cuts short
+	rebuilding atomic.Bool
+	stopped    context.Context
+	stop       context.CancelFunc
+	unwiped    bool // names that have faded may stand in the logs; Fade's own
 }
 
 // Open recovers what is there, makes what is missing and brings the cache up to the journal. A journal
@@ -87,27 +99,28 @@ func Open(o Options) (*Store, error) {
 		return nil, fmt.Errorf("state folder %q: %w", o.Folder, err)
 	}
 	s := &Store{o: o, added: make(chan struct{}, 1), taking: make(chan struct{}, 1)}
+	s.stopped, s.stop = context.WithCancel(context.Background())
 	s.journal = newJournal(&s.o, filepath.Join(o.Folder, "journal.db"))
 	s.cache = newCache(&s.o, filepath.Join(o.Folder, "cache.db"))
-	if err := s.openJournal(); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	if err := s.openCache(); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
+	s.openJournal()
+	s.openCache()
 	s.wake()
 	return s, nil
 }
 
 // Close ends all connections. Nothing may be under way.
-func (s *Store) Close() error { return errors.Join(s.cache.close(), s.journal.close()) }
+func (s *Store) Close() error {
+	s.stop()
+	s.work.Wait()
+	return errors.Join(s.cache.close(), s.journal.close())
+}
 
 // Stand is where the journal stands.
 func (s *Store) Stand() kiosk.JournalIs {
 	j := s.journal
 	j.turn.Lock()
 	defer j.turn.Unlock()
-	return kiosk.JournalIs{Writable: j.writable, Prefix: j.prefix(), Next: j.last + 1}
+	return kiosk.JournalIs{Writable: j.writable, Reserve: j.reserve, Prefix: j.prefix(), Next: j.last + 1}
 }
 
 // LastSession is the highest session number in the journal.
@@ -143,10 +156,4 @@ func (s *Store) Counts() (entries uint64, queued, needsStaff int) {
 	f.Lock()
 	defer f.Unlock()
 	return f.entries, f.queued, f.staff
-}
-
-// alarms are the standing troubles that the store has found.
-type alarms struct {
-	sync.Mutex
-	list []kiosk.Alarm
 }

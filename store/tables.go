@@ -12,14 +12,6 @@ import (
 func beside(kind string) string { return "beside_" + kind }
 func behind(kind string) string { return "behind_" + kind }
 
-// An imported is the last file of its kind that was loaded.
-type imported struct {
-	kind            string
-	runs            int
-	at, taken       time.Time
-	rows, kept, bad int
-}
-
 // An Imported is the last file that was loaded.
 type Imported struct {
 	Kind      string
@@ -34,11 +26,11 @@ func (s *Store) LastImport() (Imported, bool) {
 	defer c.turn.Unlock()
 	var last imported
 	for _, i := range c.imports {
-		if last.at.Before(i.at) {
+		if last.at < i.at {
 			last = i
 		}
 	}
-	return Imported{last.kind, last.at.In(s.o.Zone), last.taken.In(s.o.Zone), last.kept}, last.kind != ""
+	return Imported{last.kind, time.UnixMicro(last.at).In(s.o.Zone), last.takenAt().In(s.o.Zone), last.kept}, last.kind != ""
 }
 
 // Age is how long ago the snapshot was taken: the oldest of the files of patrons, copies and loans, by
@@ -50,7 +42,7 @@ func (s *Store) Age(now time.Time) (time.Duration, bool) {
 	age, ok := time.Duration(0), false
 	for _, kind := range []string{"patrons", "copies", "loans"} {
 		if i, is := c.imports[kind]; is {
-			age, ok = max(age, now.Sub(i.taken)), true
+			age, ok = max(age, now.Sub(i.takenAt())), true
 		}
 	}
 	return age, ok
@@ -58,13 +50,13 @@ func (s *Store) Age(now time.Time) (time.Duration, bool) {
 
 func (c *cache) loadImports() error {
 	clear(c.imports)
-	return c.w.each("SELECT kind, runs, at, taken, rows, kept, bad FROM imports", nil, func(rows *sql.Rows) error {
+	return c.w.each("SELECT * FROM imports", nil, func(rows *sql.Rows) error {
 		var i imported
-		var at, taken int64
-		err := rows.Scan(&i.kind, &i.runs, &at, &taken, &i.rows, &i.kept, &i.bad)
-		i.at, i.taken = time.UnixMicro(at), time.UnixMicro(taken)
+		if err := rows.Scan(&i.kind, &i.runs, &i.at, &i.taken, &i.rows, &i.kept, &i.bad, &i.file, &i.sum); err != nil {
+			return err
+		}
 		c.imports[i.kind] = i
-		return err
+		return sound("imports", i.sum, i.columns()...)
 	})
 }
 
@@ -127,6 +119,9 @@ func (c *cache) layOut(kind string) error {
 
 // once runs a statement that is not used again.
 func (h *held) once(query string) error {
+	if h.conn == nil {
+		return fmt.Errorf("%s: %w", h.name, errNotOpen)
+	}
 	_, err := h.conn.ExecContext(context.Background(), query)
 	return err
 }

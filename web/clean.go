@@ -10,7 +10,8 @@ import (
 // has room for that much and the geometry test proves it.
 const (
 	cardEms = 20 // two lines of a card
-	rowEms  = 13 // one line of a list
+	binEms  = 16 // one line of the bin's card
+	rowEms  = 11 // one line of a list, or below a refusal
 	nameEms = 8
 	callEms = 9
 )
@@ -18,10 +19,26 @@ const (
 // maxMarks is how many combining marks a letter may carry; piled-up marks would cover other lines.
 const maxMarks = 3
 
+// maxText is how many bytes a text from outside may have; a bound for those that weigh much and
+// measure little.
+const maxText = 200
+
 // clean makes a text from outside harmless: no control or bidirectional characters, one space
 // between words, and no wider than most ems.
 func clean(s string, most float64) string {
-	return shorten(sweep(s), most)
+	return shorten(lighten(sweep(s)), most)
+}
+
+// lighten cuts a text to maxText bytes, between letters.
+func lighten(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	end := maxText
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end]
 }
 
 func sweep(s string) string {

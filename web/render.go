@@ -62,6 +62,7 @@ type Item struct {
 	Late    bool   `json:"late,omitempty"`
 	Renew   string `json:"renew,omitempty"` // the action that renews it
 	Clear   string `json:"clear,omitempty"` // the action that takes it off the tray
+	Look    string `json:"look,omitempty"`  // how it is drawn, where that is not as the outcome
 }
 
 // A Bin is one count of a bin run.
@@ -76,6 +77,7 @@ type Notice struct {
 	Fault string `json:"fault"`
 	Text  string `json:"text"`
 	Code  string `json:"code,omitempty"` // for staff
+	Look  string `json:"look,omitempty"` // how it is drawn: as an outcome, or wait
 }
 
 // An Action is something to tap.
@@ -110,12 +112,13 @@ const (
 type scribe struct {
 	*catalogue
 	s     kiosk.Screen
+	today kiosk.Date
 	names map[string]string // of the other languages, in their own script
 }
 
 // document draws s in the words of c, as of now. names gives each language's own name.
 func (c *catalogue) document(s kiosk.Screen, now time.Time, names map[string]string) Document {
-	w := scribe{c, s, names}
+	w := scribe{c, s, kiosk.DateOf(now), names}
 	d := Document{
 		V: 1, Seq: s.Seq, T: now.Format("2006-01-02T15:04:05.000Z07:00"),
 		Screen: string(s.Mode), Lang: c.code, Dir: c.Dir, Offline: s.Offline, Session: s.Session,
@@ -140,7 +143,7 @@ func (w scribe) model(heading, text sentence) Model {
 		m.Code = kiosk.Fault(w.s.Mode).Code()
 	}
 	if f := w.s.Notice; f != "" {
-		m.Notice = Notice{string(f), w.show(sentence{id: "fault." + string(f)}), f.Code()}
+		m.Notice = Notice{string(f), w.show(sentence{id: "fault." + string(f)}), f.Code(), look(f)}
 	}
 	if w.s.Ready > 0 && w.s.Mode == kiosk.ModeBorrow {
 		m.Ready = w.show(sentence{id: "borrow.ready", n: w.s.Ready})
@@ -152,6 +155,17 @@ func (w scribe) model(heading, text sentence) Model {
 		m.Cloud = w.show(sentence{id: "offline"})
 	}
 	return m
+}
+
+// look is how the sentence of a fault is drawn. Few are good news or a matter of waiting.
+func look(f kiosk.Fault) string {
+	switch f {
+	case kiosk.FaultLayFlat, kiosk.FaultScanCard:
+		return "wait"
+	case kiosk.FaultCardLinked:
+		return string(kiosk.OutcomeLoan)
+	}
+	return string(kiosk.OutcomeRefused)
 }
 
 // head is what a screen says first, and the sentence under it.
@@ -187,7 +201,7 @@ func (w scribe) head() (heading, text sentence) {
 	case kiosk.ModeHelp:
 		text.id = "help.text"
 	case kiosk.ModeBin:
-		text.id = "bin.text"
+		text.id = either(lines == 0, "bin.text", "")
 	case kiosk.ModeAside:
 		heading = sentence{id: either(w.s.Aside == 0, "aside.none", "aside.heading"), n: w.s.Aside}
 	case kiosk.ModeClosed:
@@ -216,26 +230,38 @@ func (w scribe) items() ([]Item, int) {
 }
 
 func (w scribe) item(l kiosk.Line) Item {
-	room := float64(cardEms)
-	switch w.s.Mode {
-	case kiosk.ModeAccount, kiosk.ModeRenewed, kiosk.ModeAside:
-		room = rowEms
-	}
 	i := Item{
-		Key: sweep(string(l.Key)), Outcome: string(l.Outcome), Title: clean(l.Title, room), Tail: lastFour(l.Tail),
+		Key: sweep(l.Key), Outcome: string(l.Outcome), Title: clean(l.Title, w.room(l)), Tail: lastFour(l.Tail),
 		Due: l.Due.String(), Text: w.show(w.line(l)), Fault: string(l.Fault), Call: clean(l.CallNumber, callEms),
 		Code: l.Fault.Code(), Late: l.Late,
+	}
+	if l.Outcome != kiosk.OutcomeRefused && l.Fault == kiosk.FaultLayFlat {
+		i.Look = look(l.Fault)
 	}
 	if l.Outcome != "" {
 		i.Word = w.show(sentence{id: "outcome." + string(l.Outcome)})
 	}
-	if renew := "renew:" + string(l.Key); l.Key != "" && slices.Contains(w.s.Actions, renew) {
+	if renew := "renew:" + l.Key; l.Key != "" && slices.Contains(w.s.Actions, renew) {
 		i.Renew = renew
 	}
-	if clear := "clear:" + string(l.Key); l.Key != "" && slices.Contains(w.s.Actions, clear) {
+	if clear := "clear:" + l.Key; l.Key != "" && slices.Contains(w.s.Actions, clear) {
 		i.Clear = clear
 	}
 	return i
+}
+
+// room is how wide a line's title may be.
+func (w scribe) room(l kiosk.Line) float64 {
+	switch w.s.Mode {
+	case kiosk.ModeAccount, kiosk.ModeRenewed, kiosk.ModeAside:
+		return rowEms
+	case kiosk.ModeBin:
+		return binEms
+	}
+	if l.Outcome == kiosk.OutcomeRefused || l.Fault == kiosk.FaultLayFlat {
+		return rowEms
+	}
+	return cardEms
 }
 
 // line is what is said of one item.
@@ -265,12 +291,16 @@ func (w scribe) line(l kiosk.Line) sentence {
 	return sentence{id: "line.desk"}
 }
 
-// due fills in a day, or says to ask where the clock cannot be trusted.
+// due fills in a day or, for loans of hours, the time: today's as such, and of another day where
+// there is room for both. It says to ask where the clock cannot be trusted.
 func (w scribe) due(id string, d kiosk.Due) sentence {
-	if w.s.Provisional || d.IsZero() {
+	switch {
+	case w.s.Provisional || d.IsZero():
 		return sentence{id: "line.ask"}
-	}
-	if !d.At.IsZero() {
+	case d.At.IsZero():
+	case d.Day == w.today:
+		id += "_today"
+	case w.s.Mode != kiosk.ModeAccount:
 		id += "_at"
 	}
 	return sentence{id: id, day: d.Day, at: d.At}
@@ -309,7 +339,8 @@ func tally(t kiosk.Tally) []Bin {
 		{string(kiosk.OutcomeTransfer), "", t.Transfer}, {string(kiosk.OutcomeRepair), "", t.Repair},
 		{string(kiosk.OutcomeFound), "", t.Found}, {string(kiosk.OutcomeAlreadyIn), "", t.AlreadyIn},
 		{string(kiosk.OutcomeUnknown), "", t.Unknown}, {string(kiosk.OutcomeNotOurs), "", t.NotOurs},
-		{string(kiosk.OutcomeRefused), "", t.Refused}, {string(kiosk.OutcomeDuplicate), "", t.Duplicate},
+		{string(kiosk.OutcomeIncomplete), "", t.Incomplete}, {string(kiosk.OutcomeRefused), "", t.Refused},
+		{string(kiosk.OutcomeDuplicate), "", t.Duplicate},
 	}
 }
 

@@ -28,7 +28,7 @@ func someBook(i int) kiosk.Line {
 		"WWWWWWWWWW MMMMMMMMMM WWWWWWWWWW", "Esperanza renace", "Հայկական հեքիաթներ", "The Very Hungry Caterpillar"}
 	i %= len(titles)
 	return kiosk.Line{
-		Key: kiosk.Key(fmt.Sprintf("LIB-1-7f3a-%d", 100+i)), Item: kiosk.ItemID(fmt.Sprintf("3000000000%04d", 4560+i)),
+		Key: fmt.Sprintf("LIB-1-7f3a-%d", 100+i), Item: kiosk.ItemID(fmt.Sprintf("3000000000%04d", 4560+i)),
 		Title: titles[i], Tail: fmt.Sprintf("%04d", 4560+i), CallNumber: "FIC TOL", Outcome: kiosk.OutcomeLoan, Due: dec7,
 	}
 }
@@ -83,6 +83,8 @@ func quietScenes() []scene {
 		{"attract-trouble", screen(kiosk.ModeAttract, func(s *kiosk.Screen) {
 			s.Offline, s.Alarms = true, standing(kiosk.AlarmScanner, kiosk.AlarmLibrary, kiosk.AlarmCache, kiosk.AlarmClock)
 		}, "return")},
+		{"attract-one-card", screen(kiosk.ModeAttract, func(s *kiosk.Screen) { s.Notice = kiosk.FaultOneCard }, "return")},
+		{"attract-all-alarms", screen(kiosk.ModeAttract, func(s *kiosk.Screen) { s.Offline, s.Alarms = true, standing(kiosk.Alarms()...) }, "return")},
 		{"attract-notice", screen(kiosk.ModeAttract, func(s *kiosk.Screen) { s.Notice = kiosk.FaultTryAgain }, "return")},
 		{"who", screen(kiosk.ModeWho, nil)},
 		{"unknown-card", screen(kiosk.ModeUnknownCard, nil, "back")},
@@ -95,6 +97,9 @@ func quietScenes() []scene {
 		{"borrowing-off", screen(kiosk.ModeBorrowingOff, func(s *kiosk.Screen) {
 			s.New, s.Alarms = 1, standing(kiosk.AlarmJournal)
 		})},
+		{"borrowing-off-return", screen(kiosk.ModeBorrowingOff, func(s *kiosk.Screen) {
+			s.Alarms = standing(kiosk.AlarmDisk)
+		}, "return")},
 		{"out-of-order", screen(kiosk.ModeOutOfOrder, func(s *kiosk.Screen) {
 			s.New, s.Alarms, s.Notice = 2, standing(kiosk.AlarmScanner), kiosk.FaultOutOfOrder
 		})},
@@ -136,6 +141,9 @@ func visitScenes() []scene {
 		{"borrow-no-title", borrow(func(s *kiosk.Screen) { s.Notice = kiosk.FaultISBN }, line(0, func(l *kiosk.Line) {
 			*l = kiosk.Line{Tail: "6789", Outcome: kiosk.OutcomeRefused, Fault: kiosk.FaultISBN}
 		}))},
+		{"borrow-lay-flat", borrow(func(s *kiosk.Screen) { s.Notice = kiosk.FaultLayFlat }, line(1, func(l *kiosk.Line) { l.Fault = kiosk.FaultLayFlat }))},
+		{"borrow-enrol", borrow(func(s *kiosk.Screen) { s.Notice = kiosk.FaultScanCard })},
+		{"borrow-enrolled", borrow(func(s *kiosk.Screen) { s.Notice = kiosk.FaultCardLinked }, someBook(0))},
 		{"still-there", screen(kiosk.ModeStillThere, func(s *kiosk.Screen) { s.Seconds = 17 }, "more_time", "finish")},
 		{"still-there-one", screen(kiosk.ModeStillThere, func(s *kiosk.Screen) { s.Seconds = 1 }, "more_time", "finish")},
 		{"finish", screen(kiosk.ModeFinish, func(s *kiosk.Screen) { s.New, s.All = 3, 5 }, "ok", "no_print", "print")},
@@ -153,7 +161,7 @@ func listScenes() []scene {
 	renew := []string{}
 	for i := range 8 {
 		l := line(i, func(l *kiosk.Line) {
-			l.Key, l.Late, l.Can, l.Due = kiosk.Key(fmt.Sprintf("loan-%d", i+1)), i == 0, i != 1, sep30
+			l.Outcome, l.Key, l.Late, l.Can, l.Due = "", fmt.Sprintf("loan-%d", i+1), i%3 == 0, i != 1, sep30
 		})
 		loans = append(loans, l)
 		renew = append(renew, "renew:"+string(l.Key))
@@ -165,7 +173,7 @@ func listScenes() []scene {
 		someBook(3),
 	}
 	hours := func(late bool) kiosk.Line {
-		return line(5, func(l *kiosk.Line) { l.Due, l.Late = at215, late })
+		return line(5, func(l *kiosk.Line) { l.Outcome, l.Due, l.Late = "", at215, late })
 	}
 	return []scene{
 		{"account", screen(kiosk.ModeAccount, func(s *kiosk.Screen) { s.Lines, s.All = loans[:3], 3 },
@@ -194,11 +202,11 @@ func listScenes() []scene {
 }
 
 func staffScenes() []scene {
-	tally := kiosk.Tally{Return: 131, Hold: 12, Transfer: 8, Repair: 3, Unknown: 1, NotOurs: 2, AlreadyIn: 14, Found: 1, Duplicate: 5, Refused: 2}
+	tally := kiosk.Tally{Return: 131, Hold: 12, Transfer: 8, Repair: 3, Unknown: 1, NotOurs: 2, AlreadyIn: 14, Found: 1, Duplicate: 5, Refused: 2, Incomplete: 4}
 	var strip, tray []kiosk.Line
 	for i, o := range outcomes() {
 		strip = append(strip, outcome(i, o))
-		tray = append(tray, line(i, func(l *kiosk.Line) { l.Outcome, l.Key = o, kiosk.Key(fmt.Sprintf("bin-%d", i)) }))
+		tray = append(tray, line(i, func(l *kiosk.Line) { l.Outcome, l.Key = o, fmt.Sprintf("bin-%d", i) }))
 	}
 	bin := func(lines []kiosk.Line, t kiosk.Tally) kiosk.Screen {
 		return kiosk.Screen{Mode: kiosk.ModeBin, Lang: "en", Seq: 42, Session: 9, Lines: lines, Tally: t, Aside: 14, Actions: []string{"aside", "undo", "close_bin"}}

@@ -32,7 +32,7 @@ type Options struct {
 	Languages []string       // the first is the desk's own; see Languages for those there are
 	Version   string         // of the program
 
-	Tap     func(kiosk.Tapped)      // takes a tap; may wait
+	Tap     func(kiosk.Tapped)      // takes a tap; may wait, but not beyond the end of Serve's ctx
 	Healthy func() bool             // whether the loop beats; nil: always
 	Metrics func(io.Writer)         // writes the Prometheus text; nil: none
 	Extra   map[string]http.Handler // more pages, by http.ServeMux pattern

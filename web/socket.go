@@ -23,6 +23,7 @@ const (
 	tapBurst     = 20 // messages beyond the awaited acknowledgements
 	tapsPerS     = 10
 	waitUpgrade  = 5 * time.Second
+	waitGoodbye  = 500 * time.Millisecond // for a page that does not read; the desk stops within 2 s
 	bufferToPage = maxDocument + 64
 )
 
@@ -102,9 +103,11 @@ func (s *Server) closePages() {
 	s.ended = true
 	pages := slices.Clone(s.pages)
 	s.mu.Unlock()
+	var all sync.WaitGroup
 	for _, p := range pages {
-		p.close(websocket.CloseGoingAway, "the desk stops")
+		all.Go(func() { p.close(websocket.CloseGoingAway, "the desk stops") })
 	}
+	all.Wait()
 }
 
 // wake tells the writer to look; it never waits.
@@ -115,9 +118,9 @@ func (p *page) wake() {
 	}
 }
 
-// close says why and hangs up.
+// close says why, if the page listens, and hangs up.
 func (p *page) close(code int, why string) {
-	p.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, why), time.Now().Add(waitWrite))
+	p.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, why), time.Now().Add(waitGoodbye))
 	p.conn.Close()
 }
 

@@ -1,8 +1,12 @@
 package web
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 
 	"circdesk/kiosk"
 )
@@ -19,8 +23,8 @@ type said struct {
 // parseSaid reads one message of the page: {"ack":SEQ} or {"tap":ID,"seq":SEQ,"session":N}, these
 // names and no others.
 func parseSaid(msg []byte) (said, error) {
-	var m map[string]json.RawMessage
-	if err := json.Unmarshal(msg, &m); err != nil {
+	m, err := parseFields(msg)
+	if err != nil {
 		return said{}, fmt.Errorf("message is not a JSON object: %w", err)
 	}
 	if len(m) == 1 {
@@ -42,6 +46,40 @@ func parseSaid(msg []byte) (said, error) {
 	}
 	return said{tap: &t}, checkID(t.ID)
 }
+
+// parseFields splits a JSON object. A name that comes twice is an error: two readers could differ
+// over which one counts.
+func parseFields(msg []byte) (map[string]json.RawMessage, error) {
+	d := json.NewDecoder(bytes.NewReader(msg))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, fmt.Errorf("it begins with %v: %w", t, cmp.Or(err, errNotObject))
+	}
+	m := map[string]json.RawMessage{}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil, err
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, err
+		}
+		key := name.(string) // the decoder lets nothing else pass
+		if _, twice := m[key]; twice {
+			return nil, fmt.Errorf("field %q comes twice", key)
+		}
+		m[key] = value
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, errors.New("something follows it")
+	}
+	return m, nil
+}
+
+var errNotObject = errors.New("no object")
 
 func parseField(m map[string]json.RawMessage, name string, v any) error {
 	raw, ok := m[name]

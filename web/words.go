@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"embed"
 	"encoding/json"
 	"fmt"
@@ -95,7 +94,10 @@ func (c *catalogue) show(x sentence) string {
 // speak puts a sentence into words for the ear: days and months in full.
 func (c *catalogue) speak(x sentence) string {
 	m := c.Strings[x.id]
-	return c.fill(forms{cmp.Or(m.Speak.One, m.One), cmp.Or(m.Speak.Other, m.Other)}, x, true)
+	if m.Speak.Other == "" {
+		return c.fill(m.forms, x, true)
+	}
+	return c.fill(m.Speak, x, true)
 }
 
 func (c *catalogue) fill(f forms, x sentence, long bool) string {

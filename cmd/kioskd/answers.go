@@ -56,7 +56,7 @@ func (a *answers) libraryIs(s kiosk.State) string {
 // Devices is the device list.
 func (a *answers) Devices(context.Context) ([]control.Device, error) {
 	var list []control.Device
-	for _, s := range a.d.devices.All() {
+	for _, s := range a.d.plugged.list.All() {
 		list = append(list, deviceOf(s, a.d.roleOf(s.Name)))
 	}
 	return list, nil

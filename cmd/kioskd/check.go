@@ -5,9 +5,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"circdesk/cmd/kioskd/config"
 	"circdesk/devices/barcode"
+	"circdesk/devices/lamp"
+	"circdesk/devices/printer"
+	"circdesk/devices/rfid"
 	"circdesk/devices/scanner"
 	"circdesk/web"
 )
@@ -48,14 +52,41 @@ type trial struct {
 
 func trials(c *config.Config) []trial {
 	var all []trial
+	add := func(key string, try func() (string, error)) { all = append(all, trial{key, try}) }
 	for i, s := range c.Scanners {
-		sc := scannerOf(s)
+		sc := scannerOf(s, nil)
 		if s.Name == "" || sc.Check() != nil {
 			continue // complained about already
 		}
-		all = append(all, trial{fmt.Sprintf("scanner[%d]", i), func() (string, error) {
+		add(fmt.Sprintf("scanner[%d]", i), func() (string, error) {
 			return fmt.Sprintf("scanner %q can be opened", s.Name), scanner.Try(sc)
-		}})
+		})
+	}
+	for i, r := range c.Readers {
+		add(fmt.Sprintf("reader[%d]", i), func() (string, error) {
+			rc, err := readerOf(r, c.Tag, nil)
+			if err != nil {
+				return "", err
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), trialTime)
+			defer cancel()
+			report, err := rfid.Try(ctx, rc)
+			return fmt.Sprintf("reader %q: %s", r.Name, report), err
+		})
+	}
+	if p := c.Printer; p != nil {
+		add("printer", func() (string, error) {
+			ctx, cancel := context.WithTimeout(context.Background(), trialTime)
+			defer cancel()
+			paper, err := printer.Try(ctx, printerOf(*p))
+			return fmt.Sprintf("printer %q: paper %s", p.Name, paper), err
+		})
+	}
+	if l := c.Lamp; l != nil {
+		add("lamp", func() (string, error) { return fmt.Sprintf("lamp %q can be switched", l.Name), lamp.Try(lampOf(*l)) })
 	}
 	return all
 }
+
+// trialTime is how long one device is tried.
+const trialTime = 10 * time.Second

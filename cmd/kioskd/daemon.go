@@ -19,7 +19,6 @@ import (
 	"circdesk/cmd/kioskd/config"
 	"circdesk/cmd/kioskd/control"
 	"circdesk/cmd/kioskd/notify"
-	"circdesk/devices"
 	"circdesk/devices/barcode"
 	"circdesk/kiosk"
 	"circdesk/kiosk/ils"
@@ -40,12 +39,14 @@ type daemon struct {
 	rules   *barcode.Classifier
 	loop    *loop.Loop
 	page    *web.Server
-	devices *devices.List
+	plugged plugged
 	meter   *meter
 	listen  net.Listener // of the page
 	control net.Listener
-	events  func(kiosk.Event) // into the loop
-	told    status            // the sentence for the service manager
+	events  func(kiosk.Event)  // into the loop
+	orders  func(kiosk.Secure) // out of it, to the readers
+	sounds  uint64             // the last one heard; the loop's own
+	told    status             // the sentence for the service manager
 }
 
 // start is the command that runs the desk.
@@ -70,7 +71,6 @@ func start(ctx context.Context, o orders, _ io.Writer, log *slog.Logger) error {
 // open makes everything that the desk consists of; nothing runs yet. extra are more pages.
 func (d *daemon) open(extra func(*daemon) map[string]http.Handler) error {
 	d.started = time.Now()
-	d.devices = devices.NewList(d.deviceChanged)
 	for _, folder := range []string{d.config.Kiosk.State, d.config.Kiosk.Runtime} {
 		if err := os.MkdirAll(folder, 0o750); err != nil {
 			return fmt.Errorf("make the folder: %w", err)
@@ -80,9 +80,15 @@ func (d *daemon) open(extra func(*daemon) map[string]http.Handler) error {
 	if d.rules, err = barcode.New(rulesOf(d.config.Barcodes)); err != nil {
 		return fmt.Errorf("barcode rules: %w", err)
 	}
+	if err := d.plug(); err != nil {
+		return err
+	}
 	// The socket first: it tells whether another kioskd has the same folders.
 	if d.control, err = control.Listen(filepath.Join(d.config.Kiosk.Runtime, "control.sock")); err != nil {
 		return err
+	}
+	if d.plugged.cards, err = loadCardKey(d.config.Kiosk.State); err != nil {
+		return fmt.Errorf("the key of the cards: %w", err)
 	}
 	if d.store, err = store.Open(d.storeOptions()); err != nil {
 		return err
@@ -95,6 +101,7 @@ func (d *daemon) open(extra func(*daemon) map[string]http.Handler) error {
 	d.loop = loop.New(loop.Options{
 		State: kiosk.New(d.config.Setup(), time.Now(), d.store.LastSession()),
 		Store: d.store, Show: d.show, Beat: d.beat, Log: d.log,
+		Secure: func(e kiosk.Secure) { d.orders(e) }, Print: d.print,
 	})
 	d.meter = newMeter(d)
 	var more map[string]http.Handler
@@ -109,6 +116,7 @@ func (d *daemon) storeOptions() store.Options {
 		Folder: d.config.Kiosk.State, Kiosk: d.config.Kiosk.ID, Site: d.config.Kiosk.Site, Zone: d.config.Kiosk.Zone,
 		Delivers: d.library != nil || d.config.ILS.Kind != "none",
 		Boot:     bootID(), SinceBoot: sinceBoot, Now: time.Now, Log: d.log,
+		Card: d.plugged.cards.written,
 	}
 }
 
@@ -202,6 +210,7 @@ func (d *daemon) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	d.events = func(ev kiosk.Event) { d.loop.Send(ctx, ev) }
+	d.orders = func(e kiosk.Secure) { d.secure(ctx, e) }
 	var all sync.WaitGroup
 	for _, t := range d.tasks() {
 		all.Go(func() {
@@ -241,8 +250,14 @@ func (d *daemon) fade(ctx context.Context) error {
 	}
 }
 
-// show carries a Screen to the page.
+// show carries a Screen to the page, and what is heard to whatever else can say it.
 func (d *daemon) show(s kiosk.Screen) {
-	d.meter.screen(s)
+	for _, h := range s.Sounds {
+		if h.ID > d.sounds {
+			d.sounds = h.ID
+			d.meter.heard(h.Kind)
+			d.heard(h.Kind)
+		}
+	}
 	d.page.Show(s)
 }

@@ -2,11 +2,8 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -263,71 +260,6 @@ func TestWrongUsage(t *testing.T) {
 		if cmd.ProcessState.ExitCode() != misused || !strings.Contains(string(out), "kioskd -h") {
 			t.Errorf("%q: exit %d: %s", args, cmd.ProcessState.ExitCode(), out)
 		}
-	}
-}
-
-// The demo prints two addresses, and goes on where it was when its plug is pulled.
-func TestTheDemo(t *testing.T) {
-	p := &process{t: t, folder: t.TempDir(), log: &logbook{}}
-	p.school.Cast = schoolToday().Cast
-	p.cmd = kioskd(context.Background(), "demo", "-listen", "127.0.0.1:0", "-data", p.folder)
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.cmd.Stderr = p.log
-	said := lines(out)
-	p.run(p.cmd)
-	defer p.kill()
-	page, simulator := <-said, <-said
-	base, ok := strings.CutPrefix(simulator, "simulator: ")
-	if !strings.HasPrefix(page, "page: http://127.0.0.1:") || !ok {
-		t.Fatalf("it says %q and %q; log: %s", page, simulator, p.log)
-	}
-	post := func(what string, form url.Values) error {
-		req, err := http.NewRequest("POST", base+"/"+what, strings.NewReader(form.Encode()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Origin", strings.TrimSuffix(base, "/simulator"))
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		if resp.StatusCode != http.StatusNoContent {
-			return fmt.Errorf("%s", resp.Status)
-		}
-		return nil
-	}
-	scan := func(code string) {
-		t.Helper()
-		if err := post("scan", url.Values{"scanner": {"desk"}, "code": {code}}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	p.on("attract")
-	scan(p.school.Cast.Maya.Code)
-	p.on("borrow")
-	if err := post("library", url.Values{"up": {"false"}}); err != nil {
-		t.Fatal(err)
-	}
-	scan(p.school.Cast.Plain[0].Code)
-	p.shows("the loan", func(d web.Document) bool { return d.Model.Counts["new"] == 1 })
-	p.shows("the cloud", func(d web.Document) bool { return d.Offline })
-	before := p.url()
-	post("plug", nil) // nobody is left to answer
-	p.waitFor("the desk after the cut", func() bool { d, err := p.screen(); return err == nil && d.Screen == "attract" })
-	if p.url() != before {
-		t.Errorf("the page has moved from %s to %s", before, p.url())
-	}
-	p.waitFor("the delivery", func() bool {
-		all, err := p.ctl().Queue(t.Context())
-		return err == nil && len(all) == 0
-	})
-	if all := p.journal(); len(all) != 1 || all[0].Delivery != kiosk.Confirmed {
-		t.Errorf("the journal: %+v", all)
 	}
 }
 

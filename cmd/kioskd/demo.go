@@ -23,12 +23,12 @@ import (
 // demoZone is where the sample school is.
 const demoZone = "America/Los_Angeles"
 
-// plugged in the environment says that this process was a demo before somebody pulled its plug.
-const plugged = "CIRCDESK_PLUGGED"
+// pulled in the environment says that this process was a demo before somebody pulled its plug.
+const pulled = "CIRCDESK_PULLED"
 
 // demo is the command that runs the same daemon on a sample school, with simulated devices.
 func demo(ctx context.Context, o orders, out io.Writer, log *slog.Logger) error {
-	folder, again := o.data, os.Getenv(plugged) != ""
+	folder, again := o.data, os.Getenv(pulled) != ""
 	if folder == "" {
 		made, err := os.MkdirTemp("", "circdesk-demo-")
 		if err != nil {
@@ -62,6 +62,7 @@ func runDemo(ctx context.Context, o orders, folder string, again bool, out io.Wr
 		return err
 	}
 	d := &daemon{config: c, log: log, library: sim.library}
+	d.plugged.buses = sim.radio.buses()
 	if d.listen, err = net.Listen("tcp", o.listen); err != nil {
 		return fmt.Errorf("the page: %w", err)
 	}
@@ -87,6 +88,23 @@ func demoConfig(folder, listen string, sim *simulator) (*config.Config, error) {
 	for _, p := range sim.ports {
 		fmt.Fprintf(&text, "\n[[scanner]]\nname = %q\npath = %q\nrole = %q\n", p.name, p.port.Path(), p.role)
 	}
+	text.WriteString(`
+[[reader]]
+name = "pad"
+chip = "pn5180"
+spi = "/dev/spidev0.0"
+reset = "GPIO25"
+busy = "GPIO24"
+
+[[reader]]
+name = "cards"
+chip = "mfrc522"
+spi = "/dev/spidev0.1"
+reset = "GPIO26"
+
+[tag]
+security = "both"
+`)
 	fmt.Fprintf(&text, `
 [[barcode]]
 name = "card"

@@ -14,9 +14,8 @@ import (
 
 // A meter is what the desk counts for Prometheus. It counts no person.
 type meter struct {
-	d     *daemon
-	set   *metrics.Set
-	sound uint64 // the last one counted
+	d   *daemon
+	set *metrics.Set
 }
 
 func newMeter(d *daemon) *meter {
@@ -55,20 +54,15 @@ func (m *meter) scanned(name string, r barcode.Reading) {
 	m.set.GetOrCreateCounter(fmt.Sprintf("circdesk_scans_total{scanner=%q,problem=%q}", name, problem)).Inc()
 }
 
-// screen counts what was heard: every outcome has its sound. It is called by the loop alone.
-func (m *meter) screen(s kiosk.Screen) {
-	for _, h := range s.Sounds {
-		if h.ID > m.sound {
-			m.sound = h.ID
-			m.set.GetOrCreateCounter(fmt.Sprintf("circdesk_sounds_total{kind=%q}", h.Kind)).Inc()
-		}
-	}
+// heard counts a sound: every outcome has its own.
+func (m *meter) heard(kind kiosk.Sound) {
+	m.set.GetOrCreateCounter(fmt.Sprintf("circdesk_sounds_total{kind=%q}", kind)).Inc()
 }
 
 // write writes everything, the process's own figures too.
 func (m *meter) write(w io.Writer) {
 	m.set.WritePrometheus(w)
-	for _, s := range m.d.devices.All() {
+	for _, s := range m.d.plugged.list.All() {
 		fmt.Fprintf(w, "circdesk_device_ready{name=%q,kind=%q} %g\n", s.Name, s.Kind, number(s.State == devices.Ready))
 	}
 	for _, a := range m.d.loop.Latest().Alarms {

@@ -30,6 +30,7 @@ var simulatorFS embed.FS
 type simulator struct {
 	school  sample.Files
 	ports   []*simulated
+	radio   *radio
 	library *demoLibrary
 	again   func() error // pulls the plug and starts again
 }
@@ -64,6 +65,10 @@ func plugIn(folder string) (*simulator, error) {
 		p.in = true
 		sim.ports = append(sim.ports, p)
 	}
+	var err error
+	if sim.radio, err = newRadio(sim.school); err != nil {
+		return nil, errors.Join(err, sim.close())
+	}
 	return sim, nil
 }
 
@@ -91,6 +96,8 @@ func (sim *simulator) pages() map[string]http.Handler {
 		"GET /simulator/state":    http.HandlerFunc(sim.state),
 		"POST /simulator/scan":    posted(sim.scan),
 		"POST /simulator/scanner": posted(sim.unplug),
+		"POST /simulator/card":    posted(sim.radio.holdUp),
+		"POST /simulator/pad":     posted(sim.radio.lay),
 		"POST /simulator/library": posted(sim.switchLibrary),
 		"POST /simulator/plug":    posted(sim.pullPlug),
 	}
@@ -119,6 +126,7 @@ func (sim *simulator) state(w http.ResponseWriter, _ *http.Request) {
 		Scanners      []scanner
 		Library       bool
 		Delivered     uint64
+		Tags          map[string]tagState // by the books' codes
 	}
 	s.People, s.Books = sim.school.Cast.People(), sim.school.Cast.Books()
 	for _, p := range sim.ports {
@@ -126,6 +134,7 @@ func (sim *simulator) state(w http.ResponseWriter, _ *http.Request) {
 		s.Scanners = append(s.Scanners, scanner{p.name, p.label, p.in})
 		p.mu.Unlock()
 	}
+	s.Tags = sim.radio.tagStates()
 	s.Library, s.Delivered = sim.library.up.Load(), sim.library.taken.Load()
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(s) // a page that has gone needs no answer
@@ -197,7 +206,7 @@ func replace(address, folder string) error {
 	if err != nil {
 		return err
 	}
-	env := append(os.Environ(), plugged+"=1")
+	env := append(os.Environ(), pulled+"=1")
 	return syscall.Exec(program, []string{"kioskd", "demo", "-listen", address, "-data", folder}, env)
 }
 

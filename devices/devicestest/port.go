@@ -109,6 +109,24 @@ func (p *Port) Type(ctx context.Context, s string) error {
 	return nil
 }
 
+// Receive waits for what the host sends and reads it into buf. It gives up at
+// ctx's deadline.
+func (p *Port) Receive(ctx context.Context, buf []byte) (int, error) {
+	if p.master == nil {
+		return 0, fmt.Errorf("receive on %q: unplugged", p.path)
+	}
+	deadline, _ := ctx.Deadline()
+	err := p.master.SetReadDeadline(deadline)
+	n := 0
+	if err == nil {
+		n, err = p.master.Read(buf)
+	}
+	if err != nil {
+		return n, fmt.Errorf("receive on %q: %w", p.path, err)
+	}
+	return n, nil
+}
+
 // unlock makes master's other end usable and returns its name (unlockpt(3) and
 // ptsname(3)).
 func unlock(master *os.File) (slave string, err error) {

@@ -33,14 +33,14 @@ func openBus(path, reset, busy string) (Bus, error) {
 	}
 	bus := Bus{Port: port}
 	if reset != "" {
-		l, err := openLine(reset, output)
+		l, err := devices.OpenLine(reset, devices.OutputHigh)
 		if err != nil {
 			return Bus{}, errors.Join(err, port.Close())
 		}
 		port.lines, bus.Reset = append(port.lines, l), l
 	}
 	if busy != "" {
-		l, err := openLine(busy, input)
+		l, err := devices.OpenLine(busy, devices.Input)
 		if err != nil {
 			return Bus{}, errors.Join(err, port.Close())
 		}

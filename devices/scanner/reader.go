@@ -1,7 +1,6 @@
 package scanner
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,14 +20,17 @@ const (
 	patience = time.Second
 	// repeat is how soon the same code again is the same scan.
 	repeat = 1200 * time.Millisecond
+	// pause is what a scanner that was woken needs before the next command.
+	pause = 50 * time.Millisecond
 	// noise is how many codes and drops a second are too many for a person.
 	noise = 200
 )
 
-// A port is an open terminal. Read returns io.EOF after readTimeout without a
-// byte, and at once when the device is gone; Alive tells which it was.
+// A port is an open device. Read returns io.EOF after readTimeout without a byte,
+// and at once when the device is gone; Alive tells which it was. Write does not
+// wait and may be called while another goroutine reads.
 type port interface {
-	io.ReadCloser
+	io.ReadWriteCloser
 	Alive() error
 }
 
@@ -39,20 +41,21 @@ type reader struct {
 	emit   func(Code)
 	count  func(devices.Tally)
 
-	framer  Framer
-	counted uint64 // of the Framer's drops
+	dialect dialect
+	counted uint64 // of the dialect's drops
 	meter   meter
 	recent  recent
 }
 
-func newReader(c Config, p port, emit func(Code), count func(devices.Tally)) *reader {
-	framer := Framer{Idle: cmp.Or(c.Idle, defaultIdle), Patience: patience}
-	return &reader{config: c, port: p, emit: emit, count: count, framer: framer, recent: recent{}}
+func newReader(c Config, p port, d dialect, emit func(Code), count func(devices.Tally)) *reader {
+	return &reader{config: c, port: p, dialect: d, emit: emit, count: count, recent: recent{}}
 }
 
 // read hands on codes until the port fails or ctx is done.
 func (r *reader) read(ctx context.Context) error {
 	defer r.giveUp()
+	defer r.obey(ctx)()
+	r.greet(ctx)
 	buf := make([]byte, MaxCode)
 	last := time.Now() // when the last byte came
 	for ctx.Err() == nil {
@@ -62,7 +65,9 @@ func (r *reader) read(ctx context.Context) error {
 		switch {
 		case n > 0:
 			last = now
-			err = r.take(now, r.framer.Feed(buf[:n]))
+			codes := r.dialect.Feed(buf[:n])
+			r.reply()
+			err = r.take(now, codes)
 		case err == nil || errors.Is(err, io.EOF):
 			err = r.quiet(ctx, now.Sub(asked), now.Sub(last))
 		default:
@@ -86,10 +91,50 @@ func (r *reader) quiet(ctx context.Context, waited, gap time.Duration) error {
 		rest(ctx, readTimeout)
 		return nil
 	}
-	if code := r.framer.Quiet(gap); code != nil {
-		return r.take(time.Now(), [][]byte{code})
+	var codes [][]byte
+	if code := r.dialect.Quiet(gap); code != nil {
+		codes = append(codes, code)
 	}
-	return nil
+	r.reply()
+	return r.take(time.Now(), codes)
+}
+
+// greet tells the scanner how it is to speak.
+func (r *reader) greet(ctx context.Context) {
+	for i, command := range r.dialect.Hello() {
+		if i > 0 {
+			rest(ctx, pause)
+		}
+		r.send(command)
+	}
+}
+
+// reply sends back what the dialect wants to.
+func (r *reader) reply() { r.send(r.dialect.Replies()) }
+
+// send sends what may get lost. Whether the device is there at all, reading tells.
+func (r *reader) send(p []byte) {
+	if len(p) > 0 {
+		_, _ = r.port.Write(p)
+	}
+}
+
+// obey carries out orders beside reading until ctx is done or stop is called,
+// which waits for the end of that.
+func (r *reader) obey(ctx context.Context) (stop func()) {
+	if r.config.Remote == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.config.Remote.serve(ctx, func(o Order) { r.send(r.dialect.Order(o)) })
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
 }
 
 // take counts and hands on what was complete at a time.
@@ -108,16 +153,19 @@ func (r *reader) take(at time.Time, codes [][]byte) error {
 		r.emit(Code{Device: r.config.Name, Raw: raw, At: at})
 	}
 	if noisy {
-		return fmt.Errorf("read %q: more than %d codes a second: %w", r.config.Path, noise, devices.ErrNoisy)
+		return fmt.Errorf("read %q: more than %d codes a second: %w", r.config.where(), noise, devices.ErrNoisy)
+	}
+	if err := r.dialect.Fault(); err != nil {
+		return fmt.Errorf("read %q: %w", r.config.where(), err)
 	}
 	return nil
 }
 
-// drop counts n codes and what the Framer has dropped since it was last asked,
+// drop counts n codes and what the dialect has dropped since it was last asked,
 // and returns the sum.
 func (r *reader) drop(n uint64) uint64 {
-	n += r.framer.Drops() - r.counted
-	r.counted = r.framer.Drops()
+	n += r.dialect.Drops() - r.counted
+	r.counted = r.dialect.Drops()
 	if n > 0 {
 		r.count(devices.Tally{Drops: n})
 	}
@@ -126,18 +174,18 @@ func (r *reader) drop(n uint64) uint64 {
 
 // giveUp drops a code whose end will not come.
 func (r *reader) giveUp() {
-	r.framer.Reset()
+	r.dialect.Reset()
 	r.drop(0)
 }
 
 // failed says what was being done when err came, and that the device is gone if
-// err is what the kernel says of a terminal without one.
+// err is what the kernel says of a device that is not there.
 func (r *reader) failed(err error) error {
 	if errno, ok := errors.AsType[syscall.Errno](err); ok &&
 		(errno == syscall.EIO || errno == syscall.ENODEV || errno == syscall.ENXIO) {
 		err = devices.ErrGone
 	}
-	return fmt.Errorf("read %q: %w", r.config.Path, err)
+	return fmt.Errorf("read %q: %w", r.config.where(), err)
 }
 
 // rest returns after d, or when ctx is done.

@@ -53,7 +53,12 @@ func (p *tape) Alive() error {
 	return nil
 }
 
+func (p *tape) Write(b []byte) (int, error) { return len(b), nil }
+
 func (p *tape) Close() error { return nil }
+
+// text is the dialect of scanners without one.
+func text() dialect { return newDialect("plain", Framer{Idle: defaultIdle, Patience: patience}) }
 
 // listen reads a tape to its end, or for a minute, and returns a line for each
 // code with its time, the sum of what was counted, and the reader's error.
@@ -70,7 +75,7 @@ func listen(t *testing.T, play ...event) (codes []string, tally devices.Tally, e
 			tally.Repeats += n.Repeats
 			tally.Drops += n.Drops
 		}
-		err = newReader(Config{Name: "desk", Path: "/dev/x"}, p, emit, count).read(ctx)
+		err = newReader(Config{Name: "desk", Path: "/dev/x"}, p, text(), emit, count).read(ctx)
 	})
 	return codes, tally, err
 }
@@ -150,16 +155,17 @@ func TestTooMuchInASecond(t *testing.T) {
 // A quick is a port whose driver does not wait.
 type quick struct{ reads int }
 
-func (q *quick) Read([]byte) (int, error) { q.reads++; return 0, io.EOF }
-func (q *quick) Alive() error             { return nil }
-func (q *quick) Close() error             { return nil }
+func (q *quick) Read([]byte) (int, error)  { q.reads++; return 0, io.EOF }
+func (q *quick) Write([]byte) (int, error) { return 0, nil }
+func (q *quick) Alive() error              { return nil }
+func (q *quick) Close() error              { return nil }
 
 func TestADriverThatDoesNotWaitIsNotAskedWithoutEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		q := &quick{}
-		err := newReader(Config{}, q, nil, nil).read(ctx)
+		err := newReader(Config{}, q, text(), nil, nil).read(ctx)
 		if !errors.Is(err, context.DeadlineExceeded) || q.reads > 601 {
 			t.Errorf("%d reads in a minute, then %v", q.reads, err)
 		}
@@ -167,7 +173,7 @@ func TestADriverThatDoesNotWaitIsNotAskedWithoutEnd(t *testing.T) {
 }
 
 func TestAReadErrorSaysWhatItWas(t *testing.T) {
-	r := newReader(Config{Path: "/dev/x"}, nil, nil, nil)
+	r := newReader(Config{Path: "/dev/x"}, nil, text(), nil, nil)
 	for err, want := range map[error]string{
 		syscall.EIO:    `read "/dev/x": device is gone`,
 		syscall.ENODEV: `read "/dev/x": device is gone`,

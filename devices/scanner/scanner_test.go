@@ -46,10 +46,21 @@ func plug(t *testing.T) *devicestest.Port {
 
 func start(t *testing.T, port *devicestest.Port) *desk {
 	t.Helper()
+	d := run(t, Config{Path: port.Path()})
+	d.port = port
+	return d
+}
+
+// run starts a scanner of any kind that is opened again soon.
+func run(t *testing.T, c Config) *desk {
+	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
-	d := &desk{t: t, port: port, codes: make(chan Code, 10_000), stop: stop, done: make(chan error, 1)}
-	c := Config{Name: "desk", Path: port.Path(),
-		Backoff: devices.Backoff{First: time.Millisecond, Absent: time.Millisecond, Max: 200 * time.Millisecond}}
+	d := &desk{t: t, codes: make(chan Code, 10_000), stop: stop, done: make(chan error, 1)}
+	c.Name = "desk"
+	if c.Kind == Keyboard {
+		c.Idle = 500 * time.Millisecond // the typist of a test may be held up
+	}
+	c.Backoff = devices.Backoff{First: time.Millisecond, Absent: time.Millisecond, Max: 200 * time.Millisecond}
 	go func() { d.done <- Run(ctx, c, d.report, func(c Code) { d.codes <- c }) }()
 	t.Cleanup(d.end)
 	return d
@@ -78,6 +89,13 @@ func (d *desk) now() devices.Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.status
+}
+
+// seen are the states that the scanner went through.
+func (d *desk) seen() []devices.State {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.states)
 }
 
 func (d *desk) typ(s string) {
@@ -109,6 +127,16 @@ func (d *desk) wantNone() {
 	d.end()
 	for len(d.codes) > 0 {
 		d.t.Errorf("unexpected %+v", <-d.codes)
+	}
+}
+
+// do runs something that takes a while, and fails if it fails.
+func (d *desk) do(act func(context.Context) error) {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(d.t.Context(), long)
+	defer cancel()
+	if err := act(ctx); err != nil {
+		d.t.Fatal(err)
 	}
 }
 

@@ -29,8 +29,14 @@ type terminal struct {
 	lock int
 }
 
-// openPort opens c's path.
-func openPort(c Config) (*terminal, error) {
+// openPort opens the port that c names, and says where it is.
+func openPort(c Config, told *teller) (*terminal, error) {
+	path, err := locate(c)
+	if err != nil {
+		return nil, err
+	}
+	c.Path = path
+	told.found(path)
 	t, err := claim(c)
 	if err != nil {
 		if inner, ok := errors.AsType[*fs.PathError](err); ok {
@@ -108,6 +114,10 @@ func (t *terminal) Alive() error {
 	_, err := unix.IoctlGetTermios(t.lock, unix.TCGETS)
 	return err
 }
+
+// Write does not wait, unlike that of the serial package: what the line does not
+// take is lost.
+func (t *terminal) Write(p []byte) (int, error) { return unix.Write(t.lock, p) }
 
 // Close gives the port up for others.
 func (t *terminal) Close() error {

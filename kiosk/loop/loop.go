@@ -44,6 +44,7 @@ type Options struct {
 	Store  Store
 	Show   func(kiosk.Screen) // takes every Screen, and the same one again at every beat; must not wait
 	Secure func(kiosk.Secure) // takes orders for a reader, which answers by an event; must not wait; nil: there is none
+	Print  func(kiosk.Print)  // takes slips; must not wait; nil: there is no printer
 	Beat   func()             // is called at every beat; must not wait; nil: nobody cares
 	Log    *slog.Logger
 }
@@ -187,6 +188,11 @@ func (l *Loop) do(e kiosk.Effect) kiosk.Event {
 			return kiosk.Secured{Call: e.Call, Failed: e.Tags}
 		}
 		l.o.Secure(e)
+		return nil
+	case kiosk.Print:
+		if l.o.Print != nil {
+			l.o.Print(e)
+		}
 		return nil
 	}
 	panic(fmt.Sprintf("loop: effect %T has no case", e))

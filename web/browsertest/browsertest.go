@@ -75,7 +75,8 @@ func Launch(t testing.TB) *Browser {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(program, flags(profile)...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// A test that is killed takes its browser with it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -263,6 +264,12 @@ func (p *Page) Throttle(factor float64) {
 	p.call(p.session, "Emulation.setCPUThrottlingRate", object{"rate": factor}, nil)
 }
 
+// Ready waits until the fonts are there and everything is drawn.
+func (p *Page) Ready() {
+	p.t.Helper()
+	p.Eval("document.fonts.ready.then(() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(() => r(true)))))", nil)
+}
+
 // StillLife tells the page that reduced motion is wanted, so that pictures and measures are the same each time.
 func (p *Page) StillLife() {
 	p.t.Helper()
@@ -337,20 +344,51 @@ func (p *Page) Text() string {
 	return text
 }
 
-// Click taps the middle of the thing that carries the action, with a real pointer: what covers it
-// is hit instead.
-func (p *Page) Click(action string) {
+// A Point is a place on the page, in pixels from its upper left corner.
+type Point struct{ X, Y float64 }
+
+// Where is the middle of the thing that carries the action.
+func (p *Page) Where(action string) Point {
 	p.t.Helper()
-	var at *struct{ X, Y float64 }
+	var at *Point
 	p.Eval(fmt.Sprintf(`(() => { const e = document.querySelector('[data-action=%q]'); if (!e) return null;
 		const b = e.getBoundingClientRect(); return {x: b.x + b.width / 2, y: b.y + b.height / 2}; })()`, action), &at)
 	if at == nil {
 		p.t.Fatalf("nothing to tap for %q; the page says: %q", action, p.Text())
 	}
+	return *at
+}
+
+// Click taps the middle of the thing that carries the action, with a real pointer: what covers it
+// is hit instead.
+func (p *Page) Click(action string) {
+	p.t.Helper()
+	p.ClickAt(p.Where(action))
+}
+
+// ClickAt taps a place, whatever is there.
+func (p *Page) ClickAt(at Point) {
+	p.t.Helper()
 	for _, kind := range []string{"mousePressed", "mouseReleased"} {
 		p.call(p.session, "Input.dispatchMouseEvent",
 			object{"type": kind, "x": at.X, "y": at.Y, "button": "left", "clickCount": 1}, nil)
 	}
+}
+
+// Spoken is all the text of the accessibility tree: what a screen reader would find.
+func (p *Page) Spoken() string {
+	p.t.Helper()
+	var tree struct {
+		Nodes []struct{ Name struct{ Value any } }
+	}
+	p.call(p.session, "Accessibility.getFullAXTree", nil, &tree)
+	var b strings.Builder
+	for _, n := range tree.Nodes {
+		if n.Name.Value != nil {
+			fmt.Fprintln(&b, n.Name.Value)
+		}
+	}
+	return b.String()
 }
 
 // Press presses a key, "Tab" or "Enter".

@@ -7,7 +7,9 @@
   const name = e => `${e.tagName.toLowerCase()}${e.className && typeof e.className === 'string' ? '.' + e.className.replaceAll(' ', '.') : ''} "${e.textContent.trim().slice(0, 50)}"`;
   const say = (what, e, more = '') => found.push(`${what}: ${name(e)} ${more}`);
   const ownText = e => [...e.childNodes].filter(n => n.nodeType === Node.TEXT_NODE && n.data.trim());
-  const seen = e => e.checkVisibility({ visibilityProperty: true });
+  // Words that are there for the ear only are clipped to nothing, in the one way that says so.
+  const forTheEar = e => e && (getComputedStyle(e).clipPath === 'inset(50%)' || forTheEar(e.parentElement));
+  const seen = e => e.checkVisibility({ visibilityProperty: true }) && !forTheEar(e);
 
   // What is left of the screen for an element, after all that cuts off around it.
   const window_ = { left: 0, top: 0, right: innerWidth, bottom: innerHeight };

@@ -21,6 +21,7 @@ const signs = {
   transfer: [house, svg`<path class="sign" d="M30 62h38M54 46l16 16-16 16"/>`],
   repair: [diamond, svg`<path class="sign" d="m34 68 22-22"/><path class="solid" d="M66 27a16 16 0 0 0-19 21l6 6a16 16 0 0 0 21-19l-9 8-8-8z"/>`],
   found: [diamond, svg`<path class="sign" d="m30 44 40 0M50 24v40M36 30l28 28M64 30 36 58"/>`],
+  wait: [diamond, svg`<path class="sign" d="M36 28h28L36 72h28z"/>`],
   incomplete: [diamond, svg`<path class="sign" d="M34 36h14v28H34zM58 36h10v9M68 55v9H58"/>`],
   unknown: [dashed, svg`<path class="sign" d="M36 38a14 14 0 1 1 20 13q-6 3-6 11M50 77v1"/>`],
   not_ours: [dashed, svg`<path class="sign" d="m32 32 36 36M68 32 32 68"/>`],
@@ -39,6 +40,7 @@ const glyphs = {
   finish: svg`<path d="m8 26 11 11 21-25"/>`,
   ok: svg`<path d="m8 26 11 11 21-25"/>`,
   renew: svg`<path d="M38 18a16 16 0 1 0 2 9M40 7v12H28"/>`,
+  late: svg`<circle cx="24" cy="24" r="19"/><path d="M24 13v12l8 6"/>`,
   more_time: svg`<circle cx="24" cy="24" r="19"/><path d="M24 13v12l8 6"/>`,
   back: svg`<path class="flip" d="M42 24H8M21 10 7 24l14 14"/>`,
   undo: svg`<path class="flip" d="M10 12v13h13M11 24a15 15 0 1 1 4 12"/>`,
@@ -87,16 +89,21 @@ const pile = svg`<g stroke="#10203A" stroke-width="4">
   <rect x="4" y="14" width="104" height="26" rx="6" fill="#FFD97A"/><path d="M88 14v26"/>
 </g>`;
 
+const cart = svg`<g stroke="#10203A" stroke-width="4" stroke-linejoin="round">
+  <path d="M14 34h16v44H14z" fill="#F2784B"/><path d="M30 26h14v52H30z" fill="#5B7FD4"/><path d="M44 38h18v40H44z" fill="#FFD97A"/><path d="M62 30h14v48H62z" fill="#2F8F83"/>
+  <path d="M0 6v76h104V6" fill="none" stroke="#33466B" stroke-width="9" stroke-linecap="round"/>
+  <circle cx="18" cy="98" r="11" fill="#33466B"/><circle cx="86" cy="98" r="11" fill="#33466B"/>
+</g>`;
+
 const arrow = svg`<path class="arrow" d="M0 22h44M28 4l18 18-18 18" fill="none" stroke="#0A4FA3" stroke-width="9" stroke-linecap="round" stroke-linejoin="round"/>`;
-const table = svg`<path d="M0 196h640" stroke="#D9B88A" stroke-width="14" stroke-linecap="round"/>`;
+const table = svg`<path d="M8 196h624" stroke="#D9B88A" stroke-width="14" stroke-linecap="round"/>`;
 const at = (x, y, what, kind = '') => svg`<g transform=${`translate(${x} ${y})`}><g class=${kind}>${what}</g></g>`;
 const room = (inner, kind = '') => drawing('0 0 640 206', svg`${table}${inner}`, `scene ${kind}`);
 
-// The scenes: what to hold under the reader.
-export const scanCard = () => room(svg`${at(18, 96, pile)}${at(172, 92, arrow)}${at(330, 12, reader)}${at(252, 70, card, 'comes')}${at(530, 60, book)}`);
+// The scenes, read from left to right: what to hold under the reader, and what comes then.
+export const scanCard = () => room(svg`${at(30, 88, arrow)}${at(190, 12, reader)}${at(112, 70, card, 'comes')}${at(398, 88, arrow)}${at(476, 96, pile)}`);
 export const scanBook = () => room(svg`${at(40, 96, pile)}${at(190, 92, arrow)}${at(330, 12, reader)}${at(266, 50, book, 'comes')}`);
-export const giveBook = () => room(svg`${at(330, 12, reader)}${at(266, 50, book, 'comes')}${at(190, 92, arrow)}${at(40, 96, pile)}
-  ${at(552, 84, svg`<path d="M0 20h70l-8 90H8z" fill="#5B7FD4" stroke="#10203A" stroke-width="4"/><path d="M35-34v40M20-8l15 15 15-15" fill="none" stroke="#0A4FA3" stroke-width="9" stroke-linecap="round" stroke-linejoin="round"/>`)}`);
+export const giveBook = () => room(svg`${at(30, 88, arrow)}${at(190, 12, reader)}${at(126, 50, book, 'comes')}${at(398, 88, arrow)}${at(490, 80, cart)}`);
 
 // Single pictures, as large as there is room.
 const picture = inner => drawing('0 0 200 200', inner, 'picture');
@@ -109,7 +116,7 @@ export const helper = () => picture(svg`<path d="M28 192q0-72 72-72t72 72z" fill
   <path d="m100 150 10 6v18H90v-18z" fill="#FFFFFF"/>`);
 export const moon = () => picture(svg`<circle cx="100" cy="100" r="92" fill="#22345A"/>
   <path d="M118 34a68 68 0 1 0 50 98 56 56 0 0 1-50-98z" fill="#FFD97A"/>
-  <path d="m150 52 4 10 10 4-10 4-4 10-4-10-10-4 10-4zM62 40l3 7 7 3-7 3-3 7-3-7-7-3 7-3z" fill="#FFFFFF"/>`);
+  <path d="m150 52 4 10 10 4-10 4-4 10-4-10-10-4 10-4zM128 92l3 7 7 3-7 3-3 7-3-7-7-3 7-3z" fill="#FFFFFF"/>`);
 export const spinner = () => drawing('0 0 100 100', svg`<circle cx="50" cy="50" r="40" fill="none" stroke="#D5DEEC" stroke-width="12"/>
   <path class="turns" d="M50 10a40 40 0 0 1 40 40" fill="none" stroke="#0A4FA3" stroke-width="12" stroke-linecap="round"/>`, 'picture late');
 export const books = () => drawing('-6 6 146 94', pile, 'picture wide');

@@ -24,7 +24,7 @@ function connect() {
   socket.onmessage = event => take(JSON.parse(event.data));
   socket.onclose = () => {
     setTimeout(connect, retry * (0.8 + 0.4 * Math.random()));
-    retry = Math.min(retry * 2, 1000);
+    retry = Math.min(retry * 2, 800);
   };
 }
 

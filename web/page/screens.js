@@ -2,9 +2,9 @@
 import { html, nothing } from './vendor/lit-html.js';
 import * as art from './art.js';
 
-const rows = 3;           // lines on one page of a list
-const patience = 20;      // seconds that a countdown begins with, at least
-const slots = 4;          // tools that fit into the rail
+const rows = 3;      // lines on one page of a list
+const patience = 20; // seconds that a countdown begins with, at least
+const slots = 4;     // tools that fit into the rail
 
 const button = (a, look = '') => html`<button class=${look} data-action=${a.id} lang=${a.lang ?? nothing}>
   ${art.icon(a.kind)}<span>${a.text}</span></button>`;
@@ -27,10 +27,11 @@ function rail(d) {
   return html`<nav class="rail">${tools.map(a => button(a, 'tool'))}${codes(d, 2 * (slots - tools.length))}</nav>`;
 }
 
-function codes(d, most) {
+function codes(d, most, inList) {
   const chips = (d.model.alarms ?? []).map(a => html`<abbr class="code" title=${a.text}>${a.code}</abbr>`);
   if (d.offline) chips.unshift(html`<span class="cloud" role="img" aria-label=${d.model.cloud}>${art.cloud()}</span>`);
-  return chips.length && most > 0 ? html`<div class="codes">${chips.slice(0, most)}</div>` : nothing;
+  if (!chips.length || most <= 0) return nothing;
+  return inList ? html`<li class="codes">${chips.slice(0, most)}</li>` : html`<div class="codes">${chips.slice(0, most)}</div>`;
 }
 
 const frame = (d, body) => html`<div class="frame" data-mode=${d.screen}><main tabindex="-1">${body}</main>${rail(d)}</div>`;
@@ -43,17 +44,18 @@ const hero = (d, picture, more = nothing) => frame(d, html`<div class="hero">
 const stops = ['borrowing_off', 'out_of_order'];
 
 // warning is the sentence to show now, when it belongs to no book on the screen.
-const warning = d => html`<div class="card" data-outcome="refused" role="alert">
-  <div class="side">${art.shape('refused')}</div><div class="words"><h1 class="says">${d.model.notice.text}</h1></div></div>`;
+const warning = d => html`<div class="card" data-outcome=${d.model.notice.look} role="alert">
+  <div class="side">${art.shape(d.model.notice.look)}</div><div class="words"><h1 class="says">${d.model.notice.text}</h1></div></div>`;
 
 // bookCard is the last book: what became of it, and what to do now.
 function bookCard(item) {
-  const refused = item.outcome === 'refused';
-  return html`<div class="card" data-outcome=${item.outcome} role=${refused ? 'alert' : 'status'}>
-    <div class="side">${art.shape(item.outcome)}</div>
-    <div class="words">${refused ? html`<p class="says">${item.text}</p>` : nothing}
+  const look = item.look ?? item.outcome;
+  const first = ['refused', 'wait'].includes(look); // what to do comes before which book
+  return html`<div class="card" data-outcome=${look} role=${first ? 'alert' : 'status'}>
+    <div class="side">${art.shape(look)}</div>
+    <div class="words">${first ? html`<p class="says">${item.text}</p>` : nothing}
       ${item.title ? html`<p class="title"><bdi>${item.title}</bdi></p>` : nothing}
-      ${refused || !item.text ? nothing : html`<p class="says">${item.text}</p>`}</div></div>`;
+      ${first || !item.text ? nothing : html`<p class="says">${item.text}</p>`}</div></div>`;
 }
 
 // earlier are the books before the last one; a small screen has no room for them.
@@ -62,24 +64,28 @@ const earlier = items => html`<ul class="earlier">${items.slice(1, 3).map(i => h
 
 const greeting = d => html`<header><h1>${d.model.heading}</h1>${d.model.text ? html`<p>${d.model.text}</p>` : nothing}</header>`;
 
+// isStray tells whether the sentence to show now is about another thing than the last book.
+function isStray({ model: { items, notice } }) {
+  return notice.text && items[0]?.outcome !== 'refused' && items[0]?.fault !== notice.fault;
+}
+
 function borrow(d) {
-  const { items, notice, ready } = d.model;
-  const stray = notice.text && items[0]?.outcome !== 'refused';
+  const { items, ready } = d.model;
+  const stray = isStray(d);
   const body = stray ? warning(d) : items.length ? html`${bookCard(items[0])}${earlier(items)}`
     : html`<div class="stage">${art.scanBook()}${ready ? html`<p class="ready" role="status">${ready}</p>` : nothing}</div>`;
   return frame(d, html`${greeting(d)}${body}${bar(d)}`);
 }
 
 function giveBack(d) {
-  const { items, notice } = d.model;
+  const { items } = d.model;
   if (!items.length) return hero(d, art.giveBook());
-  const stray = notice.text && items[0].outcome !== 'refused';
-  return frame(d, html`${greeting(d)}${stray ? warning(d) : html`${bookCard(items[0])}${earlier(items)}`}${bar(d)}`);
+  return frame(d, html`${greeting(d)}${isStray(d) ? warning(d) : html`${bookCard(items[0])}${earlier(items)}`}${bar(d)}`);
 }
 
 const line = (d, item) => html`<li class="row" data-outcome=${item.outcome} data-late=${item.late ? '' : nothing}>
   ${item.outcome ? art.shape(item.outcome) : nothing}
-  <div class="words"><p class="title"><bdi>${item.title}</bdi></p><p class="says">${item.text}</p></div>
+  <div class="words"><p class="title">${item.late ? art.icon('late') : nothing}<bdi>${item.title}</bdi></p><p class="says">${item.text}</p></div>
   ${[item.renew, item.clear].map(id => d.model.actions.find(a => a.id === id)).map(a => a ? button(a, 'inline') : nothing)}</li>`;
 
 const list = d => frame(d, html`<header><h1>${d.model.heading}</h1></header>
@@ -88,7 +94,7 @@ const list = d => frame(d, html`<header><h1>${d.model.heading}</h1></header>
 
 const stillThere = d => frame(d, html`<div class="hero"><div class="countdown">
   ${art.ring(Math.min(1, d.model.seconds / patience))}<b role="timer">${d.model.seconds}</b></div>
-  <h1 role="alert">${d.model.heading}</h1><p>${d.model.text}</p></div>${bar(d)}`);
+  <div role="alert"><h1>${d.model.heading}</h1></div><p>${d.model.text}</p></div>${bar(d)}`);
 
 const finish = d => hero(d, html`<div class="tally">${art.books()}<b aria-hidden="true">${d.model.counts.new}</b></div>`);
 
@@ -97,18 +103,19 @@ const staff = (d, body) => html`<div class="frame staff" data-mode=${d.screen}><
 
 const verdict = item => html`<div class="card verdict" data-outcome=${item.outcome} role="status">
   <div class="side">${art.shape(item.outcome)}</div>
-  <div class="words"><h1>${item.word}</h1><p class="title"><bdi>${item.title}</bdi></p><p>${item.text}</p></div>
-  <div class="facts">${item.call ? html`<b><bdi>${item.call}</bdi></b>` : nothing}<bdi>${item.tail}</bdi>${item.code ? html`<span class="code">${item.code}</span>` : nothing}</div></div>`;
+  <div class="words"><h1>${item.word}<bdi class="tail">${item.tail}</bdi></h1>
+    ${item.title ? html`<p class="title"><bdi>${item.title}</bdi></p>` : nothing}
+    <p><span>${item.text}</span>${item.code ? html`<b class="code">${item.code}</b>` : item.call ? html`<bdi class="call">${item.call}</bdi>` : nothing}</p></div></div>`;
 
 const empty = d => html`<div class="card verdict waiting"><div class="words"><h1>${d.model.heading}</h1><p>${d.model.text}</p></div></div>`;
 
-const count = b => html`<li data-outcome=${b.outcome}><abbr title=${b.word}>${art.shape(b.outcome)}</abbr><b>${b.n}</b><span>${b.word}</span></li>`;
+const count = b => html`<li data-outcome=${b.outcome} aria-label="${b.word}: ${b.n}">${art.shape(b.outcome)}<b>${b.n}</b><span class="word">${b.word}</span></li>`;
 
 function bin(d) {
   const { items, bins } = d.model;
   return staff(d, html`${items.length ? verdict(items[0]) : empty(d)}
     <ul class="strip">${items.slice(1, 6).map(i => html`<li data-outcome=${i.outcome}>${art.shape(i.outcome)}<bdi>${i.tail}</bdi></li>`)}</ul>
-    <div class="bottom"><ul class="counts">${bins.map(count)}</ul>${codes(d, 3)}${tray(d)}</div>`);
+    <ul class="counts">${bins.map(count)}${codes(d, 3, true)}</ul>${tray(d)}`);
 }
 
 const tray = d => html`<div class="bar">${d.model.actions.map(a => html`<button data-action=${a.id}>${art.icon(a.kind)}<span>${a.text}</span>

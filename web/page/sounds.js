@@ -28,9 +28,14 @@ globalThis.circdesk = { sounds: log };
 export function play(kind, after = 0) {
   const tune = tunes[kind];
   if (!tune) return;
-  if (after === 0) silence();
   log.push(kind);
   log.splice(0, log.length - 2000);
+  // A browser that wants a touch first would keep all tunes and then play them at once.
+  if (audio.state !== 'running') {
+    audio.resume();
+    return;
+  }
+  if (after === 0) silence();
   let at = audio.currentTime + after * 0.35;
   for (const [pitch, length, rest] of tune) {
     note(pitch, at, length / 1000, buzzing.includes(kind) ? 'sawtooth' : 'sine');

@@ -229,7 +229,7 @@ type SIP2 struct {
 func (c *Config) Setup() *kiosk.Setup {
 	return &kiosk.Setup{
 		Site: c.Kiosk.Site, Zone: c.Kiosk.Zone, Languages: c.Kiosk.Languages,
-		Policy: c.Policy, Idle: c.Session.Idle, Warn: c.Session.Warn,
+		Policy: c.Policy, Idle: c.Session.Idle, Warn: c.Session.Warn, Printer: c.Printer != nil,
 	}
 }
 

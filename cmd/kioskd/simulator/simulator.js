@@ -28,21 +28,43 @@ function card(thing, isBook) {
   const row = make('div', '', 'row');
   row.append(button('Scan', '', () => scan(thing, 'desk', 'at the desk')));
   if (isBook) row.append(button('Return slot', 'other', () => scan(thing, 'slot', 'in the return slot')));
+  if (!isBook) row.append(button('Hold card to the reader', 'other', () => post('card', { code: thing.Code }, `${thing.Name}: the card is at the reader.`)));
+  if (isBook && thing.Code in state.Tags) {
+    const lay = button('', 'other', () => post('pad', { code: thing.Code, on: !state.Tags[thing.Code].Lies }, `${thing.Name}: the pad.`));
+    lay.dataset.pad = thing.Code;
+    row.append(lay);
+  }
   li.append(make('b', thing.Name), make('small', thing.What), make('code', thing.Code), make('small', thing.Story), row);
   return li;
+}
+
+function unplugger({ Name }) {
+  const is = () => state.Scanners.find(s => s.Name === Name).In;
+  const b = button('', 'other', () => post('scanner', { scanner: Name, in: !is() }, is() ? 'Unplugged.' : 'Plugged in.'));
+  b.dataset.scanner = Name;
+  return b;
 }
 
 let state = null;
 
 function draw(now) {
-  if (!state) {
+  const first = !state;
+  state = now;
+  if (first) {
     by('people').replaceChildren(...now.People.map(p => card(p, false)));
     by('books').replaceChildren(...now.Books.map(b => card(b, true)));
+    by('scanners').replaceChildren(...now.Scanners.map(unplugger));
   }
-  state = now;
-  by('scanners').replaceChildren(...now.Scanners.map(s => button(
-    (s.In ? 'Unplug the scanner: ' : 'Plug in the scanner: ') + s.Label, 'other',
-    () => post('scanner', { scanner: s.Name, in: !s.In }, s.In ? 'Unplugged.' : 'Plugged in.'))));
+  for (const lay of document.querySelectorAll('[data-pad]')) {
+    const { Lies, Alarms } = now.Tags[lay.dataset.pad];
+    lay.textContent = Lies ? 'Take off the pad' : 'Lay on the pad';
+    lay.title = Alarms ? 'The gate would alarm' : 'The gate stays silent';
+    lay.classList.toggle('free', !Alarms);
+  }
+  for (const { Name, Label, In } of now.Scanners) {
+    const b = document.querySelector(`[data-scanner=${Name}]`);
+    b.textContent = (In ? 'Unplug the scanner: ' : 'Plug in the scanner: ') + Label;
+  }
   by('library').textContent = now.Library ? 'Library system down' : 'Library system up again';
   by('library').className = 'other';
   by('plug').className = 'danger';
@@ -52,7 +74,7 @@ async function refresh() {
   try {
     draw(await (await fetch('/simulator/state')).json());
   } catch {
-    setTimeout(refresh, 500);
+    // The desk is starting; the next look comes in a second.
   }
 }
 
@@ -65,3 +87,4 @@ by('any').addEventListener('submit', event => {
   scan({ Name: code, Code: code }, 'desk', 'at the desk');
 });
 refresh();
+setInterval(refresh, 1000);

@@ -32,7 +32,8 @@ type call struct {
 	frame  []byte        // without CRC where the chip adds one
 	bits   byte          // of the last byte; 0: all
 	expect int           // bytes of the longest answer
-	turn   time.Duration // how long after noAnswer it may still begin
+	writes bool          // a tag may be busy with it for a while
+	turn   time.Duration // how long after noAnswer the answer may still begin
 	unit   time.Duration // what a byte takes
 }
 
@@ -120,7 +121,6 @@ func (d *Dev) exchange(ctx context.Context, c call) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.writing = time.Time{}
 	if status&(irqSOF|irqRx) == 0 {
 		return nil, ErrNoTag
 	}
@@ -135,7 +135,11 @@ func (d *Dev) exchange(ctx context.Context, c call) ([]byte, error) {
 		return nil, fmt.Errorf("%w: it breaks off", ErrCRC)
 	}
 	d.unheard = false
-	return d.answer(c.expect)
+	reply, err := d.answer(c.expect)
+	if err == nil {
+		d.writing = time.Time{}
+	}
+	return reply, err
 }
 
 // transmit sends a call into the air.
@@ -166,8 +170,8 @@ func (d *Dev) transmit(ctx context.Context, c call) error {
 		return fmt.Errorf("%w: it is in state %d and does not send", ErrChip, is)
 	}
 	onAir := time.Duration(len(c.frame)+3) * c.unit
-	if d.unheard = true; c.turn > turnTime {
-		d.writing = time.Now().Add(onAir + c.turn)
+	if d.unheard = true; c.writes {
+		d.writing = time.Now().Add(onAir + writeTurn)
 	}
 	if err := d.tell(append([]byte{sendData, c.bits}, c.frame...)...); err != nil {
 		return err

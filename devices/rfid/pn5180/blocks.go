@@ -258,7 +258,7 @@ func (d *Dev) program(ctx context.Context, uid UID, command byte, args ...byte) 
 
 func (d *Dev) programNow(ctx context.Context, frame []byte) error {
 	c := query(2, frame...)
-	c.turn = writeTurn
+	c.turn, c.writes = writeTurn, true
 	return d.obeyed(d.exchange(ctx, c))
 }
 
@@ -283,7 +283,9 @@ func extra(data []byte) error {
 
 func (d *Dev) programByEOF(ctx context.Context, frame []byte) (err error) {
 	frame = append([]byte{frame[0] | optionFlag}, frame[1:]...)
-	reply, err := d.exchange(ctx, query(2, frame...))
+	c := query(2, frame...)
+	c.writes = true
+	reply, err := d.exchange(ctx, c)
 	if err == nil {
 		return d.obeyed(reply, nil) // it refuses, or does not wait
 	}

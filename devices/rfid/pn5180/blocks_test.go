@@ -3,6 +3,7 @@ package pn5180
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -87,10 +88,10 @@ func TestNoLongAnswerIsAskedFor(t *testing.T) {
 		is := spec(1)
 		is.Blocks, is.Memory = 256, text(256)
 		p.put(is)
-		for range 20 {
+		for _, n := range []int{62, 63, 64, 66, 70, 71, 256} {
 			p.chip.SpoilAnswers(1)
-			got, err := p.ReadBlocks(t.Context(), book(1), 0, 256, 4)
-			if err != nil || !bytes.Equal(got, is.Memory) {
+			got, err := p.ReadBlocks(t.Context(), book(1), 0, n, 4)
+			if err != nil || !bytes.Equal(got, is.Memory[:4*n]) {
 				t.Errorf("a damaged answer gets through: %v", err)
 			}
 			p.chip.Calm()
@@ -109,8 +110,12 @@ func TestATagWhoseBlocksStartAtOne(t *testing.T) {
 		if err := p.WriteBlock(t.Context(), uid, 1, []byte("1234")); err != nil {
 			t.Error(err)
 		}
+		p.script()
 		if err := p.WriteAFI(t.Context(), uid, 0xC2); err != nil {
 			t.Error(err)
+		}
+		if strings.Contains(p.script(), "09 00 22 27") {
+			t.Error("it was first asked in vain")
 		}
 		if is := tags[0].Look(); is.AFI != 0xC2 || string(is.Memory[:4]) != "1234" {
 			t.Errorf("the tag has AFI %02X, % X", is.AFI, is.Memory[:4])

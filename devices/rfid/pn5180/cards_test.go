@@ -162,6 +162,17 @@ func TestACardInMidTransactionIsNeitherAbsentNorRead(t *testing.T) {
 	})
 }
 
+func TestACardIsMissedOnlyOnce(t *testing.T) {
+	onPad(t, func(t *testing.T, p *pad) {
+		p.chip.PutCard(devicestest.NewClassic1K([]byte{1, 2, 3, 4}))
+		for range 3 {
+			p.chip.LoseAnswers(1)
+			p.wantCard(nil)
+			p.wantCard(&Card{UID: []byte{1, 2, 3, 4}, ATQA: 0x0004, SAK: 0x08})
+		}
+	})
+}
+
 func TestTagsAndCardsInTurn(t *testing.T) {
 	onPad(t, func(t *testing.T, p *pad) {
 		p.put(spec(1), spec(2))

@@ -272,19 +272,34 @@ func TestAnAnswerThatIsGivenUpIsNotTheNextOnes(t *testing.T) {
 }
 
 func TestATagThatIsWritingIsWaitedFor(t *testing.T) {
-	onPad(t, func(t *testing.T, p *pad) {
-		is := spec(1)
-		is.WriteTime = 19 * time.Millisecond
-		p.put(is)
-		for after := time.Duration(0); after < 40*time.Millisecond; after += 300 * time.Microsecond {
-			ctx, cancel := context.WithTimeout(t.Context(), after)
-			p.WriteAFI(ctx, book(1), 0xC2)
-			cancel()
-			if _, err := p.SystemInfo(t.Context(), book(1)); err != nil {
-				t.Errorf("after a write that ended after %v: %v", after, err)
+	for _, maker := range []byte{makerNXP, makerTI} {
+		onPad(t, func(t *testing.T, p *pad) {
+			is := spec(1)
+			is.UID[1], is.EOFWrites, is.WriteTime = maker, maker == makerTI, 19*time.Millisecond
+			p.put(is)
+			for after := time.Duration(0); after < 40*time.Millisecond; after += 300 * time.Microsecond {
+				ctx, cancel := context.WithTimeout(t.Context(), after)
+				p.WriteAFI(ctx, is.UID, 0xC2)
+				cancel()
+				if _, err := p.SystemInfo(t.Context(), is.UID); err != nil {
+					t.Errorf("after a write that ended after %v: %v", after, err)
+				}
 			}
-		}
-	})
+			for n := 1; n < 60; n++ { // and one whose answer was taken for something else
+				at := n
+				p.chip.OnFrame(func() {
+					if at--; at == 0 {
+						p.chip.Garble(1)
+					}
+				})
+				p.WriteAFI(t.Context(), is.UID, 0x07)
+				p.chip.Calm()
+				if _, err := p.SystemInfo(t.Context(), is.UID); err != nil {
+					t.Errorf("after a write with a falsified frame %d: %v", n, err)
+				}
+			}
+		})
+	}
 }
 
 func TestPinsAndABusThatFail(t *testing.T) {

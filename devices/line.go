@@ -1,4 +1,4 @@
-package rfid
+package devices
 
 import (
 	"bytes"
@@ -57,7 +57,18 @@ type (
 	lineValues struct{ bits, mask uint64 }
 )
 
-// The direction and bias of a line.
+// A Direction says how a line is opened.
+type Direction int
+
+// The directions.
+const (
+	Input      Direction = iota
+	PulledUp             // an input with its pull-up on
+	OutputLow            // an output that begins low
+	OutputHigh           // an output that begins high, which is what a reset pin rests at
+)
+
+// The kernel's flags of a line.
 const (
 	input    = 1 << 2
 	output   = 1 << 3
@@ -67,6 +78,20 @@ const (
 	// outputValues is the attribute that has the first level of an output.
 	outputValues = 2
 )
+
+// flags are the kernel's words for a direction.
+func (d Direction) flags() uint64 {
+	switch d {
+	case PulledUp:
+		return input | pullUp
+	case OutputLow, OutputHigh:
+		return output
+	}
+	return input
+}
+
+// errInUse is the answer to the second who wants a line.
+var errInUse = errors.New("another program uses this line")
 
 // The requests; the direction is 2 for an answer and 3 for a question with one.
 const (
@@ -86,18 +111,17 @@ func ioctl[T any](fd int, request uint, arg *T) error {
 	return nil
 }
 
-// A line is a GPIO line that is ours. It does what a reader chip needs of a pin;
+// A Line is a GPIO line that is ours. It does what our devices need of a pin;
 // anything else fails.
-type line struct {
+type Line struct {
 	gpio.PinIO
 	name string
 	fd   int
 }
 
-// openLine takes a line: "GPIO25" by its name, which is looked for on the board's
-// own chip first, or "gpiochip0:25" by its number. An output begins high, which
-// is what a reset pin rests at.
-func openLine(name string, direction uint64) (*line, error) {
+// OpenLine takes a line: "GPIO25" by its name, which is looked for on the board's
+// own chip first, or "gpiochip0:25" by its number.
+func OpenLine(name string, d Direction) (*Line, error) {
 	chip, offset, err := findLine(name)
 	if err != nil {
 		return nil, fmt.Errorf("GPIO line %q: %w", name, err)
@@ -105,8 +129,8 @@ func openLine(name string, direction uint64) (*line, error) {
 	defer chip.Close()
 	request := lineRequest{offsets: [64]uint32{offset}, n: 1}
 	copy(request.consumer[:], "circdesk")
-	request.config.flags = direction
-	if direction == output {
+	request.config.flags = d.flags()
+	if d == OutputHigh {
 		request.config.n = 1
 		request.config.entries[0].attribute = lineAttribute{id: outputValues, value: 1}
 		request.config.entries[0].mask = 1
@@ -118,7 +142,7 @@ func openLine(name string, direction uint64) (*line, error) {
 	if err != nil {
 		return nil, fmt.Errorf("GPIO line %q: %w", name, err)
 	}
-	return &line{PinIO: gpio.INVALID, name: name, fd: int(request.fd)}, nil
+	return &Line{PinIO: gpio.INVALID, name: name, fd: int(request.fd)}, nil
 }
 
 // findLine returns the open chip that has a line, and the line's number there.
@@ -214,13 +238,13 @@ func text(b []byte) string {
 }
 
 // Name returns the line's name in the config.
-func (l *line) Name() string { return l.name }
+func (l *Line) Name() string { return l.name }
 
 // String returns the line's name.
-func (l *line) String() string { return l.name }
+func (l *Line) String() string { return l.name }
 
 // In makes the line an input. There are no edges.
-func (l *line) In(pull gpio.Pull, edge gpio.Edge) error {
+func (l *Line) In(pull gpio.Pull, edge gpio.Edge) error {
 	config := lineConfig{flags: input}
 	switch {
 	case edge != gpio.NoEdge:
@@ -238,7 +262,7 @@ func (l *line) In(pull gpio.Pull, edge gpio.Edge) error {
 
 // Read returns the level. A line that cannot be read is high: a BUSY that never
 // falls is noticed.
-func (l *line) Read() gpio.Level {
+func (l *Line) Read() gpio.Level {
 	v := lineValues{mask: 1}
 	if err := ioctl(l.fd, getValues, &v); err != nil {
 		return gpio.High
@@ -247,7 +271,7 @@ func (l *line) Read() gpio.Level {
 }
 
 // Out sets the level of an output.
-func (l *line) Out(level gpio.Level) error {
+func (l *Line) Out(level gpio.Level) error {
 	v := lineValues{mask: 1}
 	if level {
 		v.bits = 1
@@ -259,4 +283,4 @@ func (l *line) Out(level gpio.Level) error {
 }
 
 // Close gives the line up.
-func (l *line) Close() error { return unix.Close(l.fd) }
+func (l *Line) Close() error { return unix.Close(l.fd) }

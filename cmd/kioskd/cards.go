@@ -1,0 +1,58 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"circdesk/devices/rfid"
+	"circdesk/kiosk"
+)
+
+// A cardKey is what the numbers of card chips are digested with: the numbers themselves are kept nowhere.
+type cardKey []byte
+
+// loadCardKey reads the desk's key, or draws it when the desk starts for the first time. It belongs to
+// the state: with another key, cards that were enrolled here are strangers.
+func loadCardKey(folder string) (cardKey, error) {
+	path := filepath.Join(folder, "card.key")
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		key := make(cardKey, 32)
+		rand.Read(key) // never fails
+		return key, writeSecret(path, hex.EncodeToString(key)+"\n")
+	}
+	if err != nil {
+		return nil, err
+	}
+	key := make(cardKey, 32)
+	if len(text) != 2*len(key)+1 {
+		return nil, fmt.Errorf("%s has %d bytes, not %d", path, len(text), 2*len(key)+1)
+	}
+	if _, err := hex.Decode(key, text[:2*len(key)]); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return key, nil
+}
+
+// of is the digest of a chip's number; "" for what is no number.
+func (k cardKey) of(uid []byte) kiosk.Credential {
+	digest, err := rfid.Digest(k, uid)
+	if err != nil {
+		return ""
+	}
+	return kiosk.Credential(digest)
+}
+
+// written is of for a number in hexadecimal.
+func (k cardKey) written(uid string) kiosk.Credential {
+	b, err := hex.DecodeString(uid)
+	if err != nil {
+		return ""
+	}
+	return k.of(b)
+}

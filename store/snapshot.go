@@ -1,0 +1,276 @@
+package store
+
+import (
+	"compress/gzip"
+	"context"
+	"database/sql"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"circdesk/store/intake"
+)
+
+// The last two files of each kind that were loaded are kept, compressed, so that a damaged cache can be
+// rebuilt without the library system: snapshots/KIND-1.gz is the newest, KIND-2.gz the one before.
+func (o Options) snapshot(kind string, n int) string {
+	return filepath.Join(o.Folder, "snapshots", fmt.Sprintf("%s-%d.gz", kind, n))
+}
+
+// An origin goes with a snapshot, in its header.
+type origin struct {
+	ID      string            `json:"id"`
+	Name    string            `json:"name"`
+	Taken   time.Time         `json:"taken"`
+	Headers map[string]string `json:"headers"`
+}
+
+// A keeping is a file that is kept while it is read. One that cannot be kept is still loaded.
+type keeping struct {
+	o    *Options
+	kind string
+	from origin
+	f    *os.File
+	zip  *gzip.Writer
+	err  error // why it is not kept
+}
+
+func (k *keeping) part() string { return filepath.Join(k.o.Folder, "snapshots", k.kind+".part") }
+
+func (o *Options) keep(kind string, from origin) *keeping {
+	k := &keeping{o: o, kind: kind, from: from}
+	if k.err = os.MkdirAll(filepath.Dir(k.part()), 0o700); k.err != nil {
+		return k
+	}
+	if k.f, k.err = os.OpenFile(k.part(), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600); k.err != nil {
+		return k
+	}
+	k.zip, _ = gzip.NewWriterLevel(k.f, gzip.BestSpeed) // the level is one of gzip's own
+	k.zip.Extra, k.err = json.Marshal(from)
+	return k
+}
+
+// Write never fails, so that the loading goes on.
+func (k *keeping) Write(p []byte) (int, error) {
+	if k.err == nil {
+		_, k.err = k.zip.Write(p)
+	}
+	return len(p), nil
+}
+
+// put brings the file to the disk and makes it the newest; "" if it cannot be kept.
+func (k *keeping) put() string {
+	if k.err == nil {
+		k.err = errors.Join(k.zip.Close(), k.f.Sync())
+	}
+	if k.err == nil {
+		k.err = move(k.o.snapshot(k.kind, 1), k.o.snapshot(k.kind, 2))
+	}
+	if k.err == nil {
+		k.err = putInPlace(k.part(), k.o.snapshot(k.kind, 1))
+	}
+	if k.err != nil {
+		return ""
+	}
+	return k.from.ID
+}
+
+// move renames a file that may not be there.
+func move(from, to string) error {
+	if err := os.Rename(from, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// takeBack makes the one before the newest again: what was put was not loaded.
+func (k *keeping) takeBack() {
+	newest := k.o.snapshot(k.kind, 1)
+	k.err = errors.Join(k.err, os.Remove(newest), move(k.o.snapshot(k.kind, 2), newest))
+}
+
+// close gives up what was not put.
+func (k *keeping) close() error {
+	if k.f == nil {
+		return k.err
+	}
+	err := errors.Join(k.err, k.f.Close())
+	if gone := os.Remove(k.part()); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
+		err = errors.Join(err, gone)
+	}
+	return err
+}
+
+// A kept is a snapshot that is loaded again.
+type kept struct{ id string }
+
+func (k kept) put() string { return k.id }
+func (k kept) takeBack()   {}
+
+// rebuild loads the snapshots that the cache does not have: all into a new one, or the newest if the cache
+// has lost it.
+func (s *Store) rebuild(ctx context.Context) error {
+	var all []error
+	for _, kind := range intake.Kinds() {
+		err := s.reload(ctx, kind, 1)
+		if err != nil {
+			s.o.Log.Error("a snapshot cannot be loaded", "kind", kind, "error", err)
+			if _, there := s.cache.loaded(kind); !there {
+				err = s.reload(ctx, kind, 2)
+			}
+		}
+		if err != nil {
+			all = append(all, fmt.Errorf("rebuild %s: %w", kind, err))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// loaded is the snapshot that the cache has of a kind.
+func (c *cache) loaded(kind string) (file string, ok bool) {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	i, ok := c.imports[kind]
+	return i.file, ok
+}
+
+// reload loads a snapshot, unless it is not there or in the cache already.
+func (s *Store) reload(ctx context.Context, kind string, n int) error {
+	f, err := os.Open(s.o.snapshot(kind, n))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	zip, err := gzip.NewReader(f)
+	if err != nil {
+		return err
+	}
+	var from origin
+	if err := json.Unmarshal(zip.Extra, &from); err != nil {
+		return err
+	}
+	if have, ok := s.cache.loaded(kind); ok && (have == from.ID || have == "") {
+		return nil // "": it has a later one, of which there was no room for a snapshot
+	}
+	o := ImportOptions{Name: from.Name, Taken: from.Taken, Headers: from.Headers, Force: true}
+	report, err := s.take(ctx, kind, zip, o, kept{from.ID})
+	if err == nil && report.Refused != "" {
+		err = errors.New(report.Refused)
+	}
+	return err
+}
+
+// replace brings the file to the disk in the newest one's place.
+func (k *keeping) replace() error {
+	if k.err == nil {
+		k.err = errors.Join(k.zip.Close(), k.f.Sync())
+	}
+	if k.err == nil {
+		k.err = putInPlace(k.part(), k.o.snapshot(k.kind, 1))
+	}
+	return k.err
+}
+
+// fadeSnapshots takes out of the snapshots what the cache does not hold any more: loans that have ended
+// and holds that were served, if there were any, and files that were replaced longer ago than the retention.
+func (s *Store) fadeSnapshots(ctx context.Context, ended bool) error {
+	select {
+	case s.taking <- struct{}{}:
+		defer func() { <-s.taking }()
+	default:
+		return errors.New("a file is being loaded")
+	}
+	for kind, i := range s.cache.imported() {
+		if s.o.Now().Sub(time.UnixMicro(i.at)) >= s.o.Retention {
+			if err := os.Remove(s.o.snapshot(kind, 2)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		if ended && i.file != "" && (kind == "loans" || kind == "holds") {
+			if err := s.rewrite(ctx, kind, i); err != nil {
+				return fmt.Errorf("snapshot of %s: %w", kind, err)
+			}
+		}
+	}
+	return nil
+}
+
+// imported are the last files of each kind.
+func (c *cache) imported() map[string]imported {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	return maps.Clone(c.imports)
+}
+
+// rewrite makes the newest snapshot of a kind from what the cache holds now.
+func (s *Store) rewrite(ctx context.Context, kind string, i imported) (err error) {
+	k := s.o.keep(kind, origin{ID: i.file, Taken: i.takenAt()})
+	defer func() { err = errors.Join(err, k.close()) }()
+	w := csv.NewWriter(k)
+	if kind == "loans" {
+		err = s.dumpLoans(ctx, w)
+	} else {
+		err = s.dumpHolds(ctx, w)
+	}
+	w.Flush()
+	return cmpErr(errors.Join(err, w.Error()), k.replace)
+}
+
+func (s *Store) dumpLoans(ctx context.Context, w *csv.Writer) error {
+	err := w.Write([]string{"item", "patron", "checked_out", "due", "renewals"})
+	return cmpErr(err, func() error {
+		return s.cache.beside.query(ctx, "SELECT * FROM loans", nil, func(rows *sql.Rows) error {
+			var l loanRow
+			if err := rows.Scan(&l.item, &l.patron, &l.at, &l.due, &l.renewals, &l.sum); err != nil {
+				return err
+			}
+			return cmpErr(l.sound(), func() error {
+				return w.Write([]string{l.item, l.patron, instant(l.at), l.due, strconv.Itoa(l.renewals)})
+			})
+		})
+	})
+}
+
+func (s *Store) dumpHolds(ctx context.Context, w *csv.Writer) error {
+	err := w.Write([]string{"patron", "title_id", "item", "placed", "pickup_site", "status"})
+	return cmpErr(err, func() error {
+		return s.cache.beside.query(ctx, selectHold+"WHERE taken_by = 0", nil, func(rows *sql.Rows) error {
+			var h holdRow
+			if err := rows.Scan(h.dest()...); err != nil {
+				return err
+			}
+			status := "pending"
+			if h.ready {
+				status = "ready"
+			}
+			return cmpErr(h.sound(), func() error {
+				return w.Write([]string{h.patron, h.title, h.item, instant(h.placed), h.site, status})
+			})
+		})
+	})
+}
+
+// instant is a time as a file has it; "" if it is unknown.
+func instant(micro int64) string {
+	if micro == 0 {
+		return ""
+	}
+	return time.UnixMicro(micro).UTC().Format(time.RFC3339Nano)
+}
+
+// all reads r to its end, so that what is kept is whole and its checksum is compared.
+func all(r io.Reader) error {
+	_, err := io.Copy(io.Discard, r)
+	return err
+}
