@@ -162,7 +162,7 @@ func copyFile(from, to string) error {
 
 // renew checks a copy of a journal from end to end and gives it a new incarnation.
 func renew(path string) error {
-	o := Options{}.complete()
+	o := Options{examined: 1 << 62}.complete()
 	j := newJournal(&o, path)
 	if err := j.w.open(); err != nil {
 		return errors.Join(err, j.close())

@@ -35,13 +35,15 @@ type row struct {
 	outcome, policy              string
 	grade, itemType, class, card string
 	hash                         []byte
+	before                       []byte // the hash of the row before, where it was read with it
 }
 
 const (
 	columns = `entry.seq, key, kind, at, boot, boottime, clock, session, role, patron, salt, digest, item, title, due,
 		renewals, outcome, policy, grade, item_type, class, card, hash`
-	selectRow = "SELECT " + columns + " FROM entry"
-	insertRow = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	hashBefore = ", (SELECT before.hash FROM entry AS before WHERE before.seq = entry.seq - 1)"
+	selectRow  = "SELECT " + columns + " FROM entry"
+	insertRow  = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 func (r *row) dest() []any {
@@ -120,6 +122,17 @@ func appendText(b []byte, all ...string) []byte {
 		b = append(b, s...)
 	}
 	return b
+}
+
+// fits tells whether a row that was read with the hash before it is what was written.
+func (r *row) fits(genesis []byte) error {
+	if r.seq == 1 {
+		r.before = genesis
+	}
+	if reason := r.check(r.seq-1, r.before); reason != "" {
+		return fmt.Errorf("entry %d: %w: %s", r.seq, errDamaged, reason)
+	}
+	return nil
 }
 
 // check tells what is wrong with a row that should come after number seq with the hash before.

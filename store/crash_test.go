@@ -80,7 +80,7 @@ func film(folder string) ([]*reel, error) {
 			all = append(all, l)
 		}
 	}
-	for _, damage := range []func(string, []*reel) (*reel, error){rotten, shortened} {
+	for _, damage := range []func(string, []*reel) (*reel, error){rotten, shortened, restored} {
 		l, err := damage(folder, all)
 		if err != nil {
 			return nil, err
@@ -120,6 +120,18 @@ func shortened(folder string, all []*reel) (*reel, error) {
 	}
 	p.acked, p.kept = p.begun, [][]byte{}
 	return shoot(folder, "a journal without its end", m, p, comeBack, teller{hurt: true})
+}
+
+// restored is the story of a backup that takes the place of a journal which has gone on. Half-way there may
+// be neither: then it is to be restored again.
+func restored(folder string, all []*reel) (*reel, error) {
+	i := slices.IndexFunc(all, func(l *reel) bool { return l.name == "a backup" })
+	p := all[i].promised(len(all[i].ops))
+	p.acked, p.kept = 0, [][]byte{}
+	return shoot(folder, "a restored backup", all[i].end, p, func(w *teller) {
+		w.then(func() error { return Restore(filepath.Join(folder, "backup.db"), folder) })
+		comeBack(w)
+	}, teller{hurt: true})
 }
 
 // lastOf is the last entry that the store finds in an image.

@@ -4,4 +4,4 @@ package store
 
 // crashInCI is small with the race detector, which makes SQLite ten times slower: what is looked for here
 // is not a race.
-const crashInCI = 300
+const crashInCI = 100

@@ -81,16 +81,18 @@ func keepCopy(path, why string) error {
 	return syncFolder(folder)
 }
 
-// examine reads the whole file: its pages, the chain and the deliveries. The first thing that
-// does not fit is an error.
+// examine reads the file: its pages, if they are not too many, the youngest entries, the deliveries. The
+// first thing that does not fit is an error. What is older is checked when it is read.
 func (j *journal) examine() error {
-	if err := j.w.quickCheck(); err != nil {
+	if info, err := os.Stat(j.path); err != nil || info.Size() <= wholeFile {
+		if err := errors.Join(err, j.w.quickCheck()); err != nil {
+			return err
+		}
+	}
+	if err := j.examineChain(j.old()); err != nil {
 		return err
 	}
-	if err := j.examineChain(); err != nil {
-		return err
-	}
-	return j.examineDeliveries()
+	return j.examineDeliveries(j.old())
 }
 
 // quickCheck lets SQLite look at every page.
@@ -104,9 +106,15 @@ func (h *held) quickCheck() error {
 	})
 }
 
-func (j *journal) examineChain() error {
-	seq, before := uint64(0), j.genesis()
-	err := j.w.each(selectRow+" ORDER BY seq", nil, func(rows *sql.Rows) error {
+// examineChain checks the entries after a number.
+func (j *journal) examineChain(old uint64) error {
+	seq, before := old, j.genesis()
+	if old > 0 {
+		if _, err := j.w.row("SELECT hash FROM entry WHERE seq = ?", []any{old}, &before); err != nil {
+			return err
+		}
+	}
+	err := j.w.each(selectRow+" WHERE seq > ? ORDER BY seq", []any{old}, func(rows *sql.Rows) error {
 		var r row
 		if err := rows.Scan(r.dest()...); err != nil {
 			return fmt.Errorf("%w: %w", errDamaged, err)
@@ -123,10 +131,11 @@ func (j *journal) examineChain() error {
 	return err
 }
 
-// examineDeliveries checks every row's sum, and that no entry is in both tables.
-func (j *journal) examineDeliveries() error {
-	for _, table := range []string{"queue", "delivered"} {
-		err := j.w.each("SELECT * FROM "+table, nil, func(rows *sql.Rows) error {
+// examineDeliveries checks the sum of every open delivery and of those of entries after a number, and that
+// no entry is in both tables.
+func (j *journal) examineDeliveries(old uint64) error {
+	for table, since := range map[string]uint64{"queue": 0, "delivered": old} {
+		err := j.w.each("SELECT * FROM "+table+" WHERE seq > ?", []any{since}, func(rows *sql.Rows) error {
 			var d delivery
 			if err := rows.Scan(d.dest()...); err != nil {
 				return fmt.Errorf("%w: %w", errDamaged, err)
@@ -141,7 +150,8 @@ func (j *journal) examineDeliveries() error {
 		}
 	}
 	n := 0
-	if _, err := j.w.row("SELECT count(*) FROM queue JOIN delivered USING (seq)", nil, &n); err != nil || n == 0 {
+	_, err := j.w.row("SELECT count(*) FROM queue WHERE seq IN (SELECT seq FROM delivered)", nil, &n)
+	if err != nil || n == 0 {
 		return err
 	}
 	return fmt.Errorf("%s: %w: %d entries are delivered and are not", j.w.name, errDamaged, n)
@@ -177,13 +187,13 @@ func (h *held) layout() (string, error) {
 	return b.String(), err
 }
 
-// wholeCache is up to which size a cache is checked from end to end when it is opened: a school's, not a
+// wholeFile is up to which size a file is checked from end to end when it is opened: a school's, not a
 // district's. What is wrong in a larger one shows when it is read.
-const wholeCache = 64 << 20
+const wholeFile = 64 << 20
 
 // examine looks at every page and every index of a cache that is not too large.
 func (c *cache) examine() error {
-	if info, err := os.Stat(c.path); err != nil || info.Size() > wholeCache {
+	if info, err := os.Stat(c.path); err != nil || info.Size() > wholeFile {
 		return err
 	}
 	return c.w.each("PRAGMA integrity_check(1)", nil, func(rows *sql.Rows) error {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"database/sql"
 	"encoding/hex"
@@ -119,14 +120,24 @@ func (j *journal) load() error {
 	if found {
 		j.last, j.head = last.seq, last.hash
 	}
-	_, err = j.w.row("SELECT coalesce(max(session), 0), coalesce(max(at) FILTER (WHERE clock <> ?), 0) FROM entry",
-		[]any{kiosk.ClockImpossible}, &j.session, &j.newest)
+	_, err = j.w.row("SELECT coalesce(max(session), 0), coalesce(max(at) FILTER (WHERE clock <> ?), 0) FROM entry WHERE seq > ?",
+		[]any{kiosk.ClockImpossible, j.old()}, &j.session, &j.newest)
 	if err != nil {
 		return err
 	}
 	_, err = j.w.row(`SELECT max(coalesce((SELECT max(change) FROM queue), 0),
 		coalesce((SELECT max(change) FROM delivered), 0))`, nil, &j.change)
 	return errors.Join(err, j.count())
+}
+
+// examinedAtOpen is how many entries, the youngest, are checked when the journal is opened. Older ones are
+// checked when they are read.
+const examinedAtOpen = 20_000
+
+// old is the last entry that is not looked at when the journal is opened.
+func (j *journal) old() uint64 {
+	n := cmp.Or(j.o.examined, examinedAtOpen)
+	return max(j.last, n) - n
 }
 
 // count takes the figures from the file.

@@ -30,6 +30,21 @@ func (r *readers) query(ctx context.Context, query string, args []any, scan func
 // rows are up to limit entries after number since.
 func (j *journal) rows(ctx context.Context, since uint64, limit int) ([]row, error) {
 	var all []row
+	genesis := j.genesis()
+	err := j.r.query(ctx, "SELECT "+columns+hashBefore+" FROM entry WHERE seq > ? ORDER BY seq LIMIT ?", []any{since, limit}, func(rows *sql.Rows) error {
+		var r row
+		if err := rows.Scan(append(r.dest(), &r.before)...); err != nil {
+			return err
+		}
+		all = append(all, r)
+		return r.fits(genesis)
+	})
+	return all, j.seen(err)
+}
+
+// unchecked are rows for whoever checks them.
+func (j *journal) unchecked(ctx context.Context, since uint64, limit int) ([]row, error) {
+	var all []row
 	err := j.r.query(ctx, selectRow+" WHERE seq > ? ORDER BY seq LIMIT ?", []any{since, limit}, func(rows *sql.Rows) error {
 		var r row
 		err := rows.Scan(r.dest()...)
@@ -37,6 +52,16 @@ func (j *journal) rows(ctx context.Context, since uint64, limit int) ([]row, err
 		return err
 	})
 	return all, err
+}
+
+// seen passes an error on; damage closes the journal until Mend has put it aside.
+func (j *journal) seen(err error) error {
+	if damaged(err) {
+		j.turn.Lock()
+		defer j.turn.Unlock()
+		err = j.failed(err)
+	}
+	return err
 }
 
 // A carried is an entry with its delivery.
@@ -48,25 +73,29 @@ type carried struct {
 const (
 	withDelivery = `SELECT ` + columns + `, coalesce(q.seq, d.seq, 0), coalesce(q.state, d.state, ''),
 		coalesce(q.attempts, d.attempts, 0), coalesce(q.since, d.since, 0), coalesce(q.answer, d.answer, ''),
-		coalesce(q.change, d.change, 0), coalesce(q.sum, d.sum, 0)
+		coalesce(q.change, d.change, 0), coalesce(q.sum, d.sum, 0)` + hashBefore + `
 		FROM entry LEFT JOIN queue AS q ON q.seq = entry.seq LEFT JOIN delivered AS d ON d.seq = entry.seq `
-	inQueue = `SELECT ` + columns + `, q.seq, q.state, q.attempts, q.since, q.answer, q.change, q.sum
+	inQueue = `SELECT ` + columns + `, q.seq, q.state, q.attempts, q.since, q.answer, q.change, q.sum` + hashBefore + `
 		FROM queue AS q JOIN entry ON entry.seq = q.seq `
 )
 
 // carried are entries with their deliveries, by a query that begins as above.
 func (j *journal) carried(ctx context.Context, query string, args ...any) ([]carried, error) {
 	var all []carried
+	genesis := j.genesis()
 	err := j.r.query(ctx, query, args, func(rows *sql.Rows) error {
 		var c carried
-		err := rows.Scan(append(c.row.dest(), c.delivery.dest()...)...)
+		err := rows.Scan(append(append(c.row.dest(), c.delivery.dest()...), &c.before)...)
+		if err == nil {
+			err = c.fits(genesis)
+		}
 		if err == nil && c.delivery.seq != 0 && c.delivery.sum != c.delivery.total() {
 			err = fmt.Errorf("delivery of entry %d: %w", c.delivery.seq, errDamaged)
 		}
 		all = append(all, c)
 		return err
 	})
-	return all, err
+	return all, j.seen(err)
 }
 
 func (c *carried) entry(zone *time.Location) (kiosk.Entry, error) {
@@ -130,7 +159,7 @@ func (s *Store) Verify(ctx context.Context) (Verified, error) {
 	j.turn.Unlock()
 	v := Verified{OK: true}
 	for v.Entries < until {
-		rows, err := j.rows(ctx, v.Entries, pageOfRows)
+		rows, err := j.unchecked(ctx, v.Entries, pageOfRows)
 		if err != nil {
 			return Verified{}, fmt.Errorf("verify: %w", err)
 		}

@@ -38,7 +38,8 @@ type Options struct {
 	// tell of no cards.
 	Card func(uid string) kiosk.Credential
 
-	trusting bool // a defect for the harness: what is in the files is believed
+	examined uint64 // for tests: how many entries are checked at Open; 0: examinedAtOpen
+	trusting bool   // a defect for the harness: what is in the files is believed
 }
 
 func (o Options) complete() Options {

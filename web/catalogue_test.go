@@ -112,7 +112,7 @@ func actionKinds(t *testing.T) []string {
 func needed(t *testing.T) []string {
 	t.Helper()
 	ids := []string{"offline", "saved", "cover.heading", "cover.text"}
-	for _, x := range declared(t, "Slip") {
+	for _, x := range constants(t, "SlipKind") {
 		ids = append(ids, "slip."+x)
 	}
 	for _, f := range constants(t, "Fault") {

@@ -19,7 +19,7 @@ type SlipRow struct {
 }
 
 // slipEms is how much of a title goes on paper.
-const slipEms = 60
+const slipEms = 40
 
 // Slip puts what is to be printed into words. No slip holds a name: who waits for a book is the last
 // four characters of a card.
@@ -28,7 +28,7 @@ func (s *Server) Slip(p kiosk.Print) Slip {
 	if !ok {
 		c = s.catalogues[s.o.Languages[0]]
 	}
-	w := scribe{catalogue: c}
+	w := scribe{catalogue: c, today: kiosk.DateOf(p.At)}
 	slip := Slip{Title: c.show(sentence{id: "slip." + string(p.Slip)}), Foot: s.o.Name + ", " + c.day(kiosk.DateOf(p.At), true) + ", " + c.time(p.At)}
 	if p.For != "" {
 		slip.Rows = append(slip.Rows, SlipRow{Left: sweep(p.For), Bold: true})

@@ -19,6 +19,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
+#include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/spi/spi.h>
 #include <linux/uaccess.h>
@@ -39,7 +40,7 @@ static DEFINE_MUTEX(asking); /* one question at a time */
 static DEFINE_MUTEX(desk);   /* what follows, between host and program */
 static struct question *now;
 static u8 *reply;
-static bool attended, waiting;
+static bool attended, waiting, heard; /* heard: by the program, which may answer */
 static DECLARE_WAIT_QUEUE_HEAD(bell);
 static DECLARE_COMPLETION(replied);
 
@@ -62,6 +63,7 @@ static int ask(u8 what, u8 which, u8 level, const u8 *in, u8 *out, u32 length)
 	memset(reply, 0, LONGEST);
 	reinit_completion(&replied);
 	waiting = attended;
+	heard = false;
 	mutex_unlock(&desk);
 	if (waiting) {
 		wake_up(&bell);
@@ -200,14 +202,21 @@ static int leave(struct inode *i, struct file *f)
 
 static ssize_t hear(struct file *f, char __user *to, size_t room, loff_t *at)
 {
-	ssize_t n = wait_event_interruptible(bell, waiting);
+	ssize_t n = 0;
 
+	if (!(f->f_flags & O_NONBLOCK))
+		n = wait_event_interruptible(bell, waiting && !heard);
 	if (n)
 		return n;
 	mutex_lock(&desk);
+	if (!waiting || heard) {
+		mutex_unlock(&desk);
+		return -EAGAIN;
+	}
 	n = offsetof(struct question, data) + now->length;
 	if (room < n || copy_to_user(to, now, n))
 		n = -EFAULT;
+	heard = n > 0;
 	mutex_unlock(&desk);
 	return n;
 }
@@ -217,7 +226,7 @@ static ssize_t answer(struct file *f, const char __user *from, size_t n, loff_t 
 	ssize_t done = n;
 
 	mutex_lock(&desk);
-	if (!waiting || n != now->length || copy_from_user(reply, from, n)) {
+	if (!waiting || !heard || n != now->length || copy_from_user(reply, from, n)) {
 		done = -EINVAL; /* too late, or not what was asked for */
 	} else {
 		waiting = false;
@@ -227,8 +236,14 @@ static ssize_t answer(struct file *f, const char __user *from, size_t n, loff_t 
 	return done;
 }
 
+static __poll_t listened(struct file *f, poll_table *table)
+{
+	poll_wait(f, &bell, table);
+	return EPOLLOUT | (waiting && !heard ? EPOLLIN : 0);
+}
+
 static const struct file_operations program = {
-	.owner = THIS_MODULE, .open = attend, .release = leave, .read = hear, .write = answer,
+	.owner = THIS_MODULE, .open = attend, .release = leave, .read = hear, .write = answer, .poll = listened,
 };
 static struct miscdevice node = { .minor = MISC_DYNAMIC_MINOR, .name = "bench-board", .fops = &program, .mode = 0600 };
 
