@@ -167,7 +167,7 @@ func renew(path string) error {
 	if err := j.w.open(); err != nil {
 		return errors.Join(err, j.close())
 	}
-	err := cmpErr(j.w.familiar("journal"), func() error { return cmpErr(j.examine(), j.renew) })
+	err := cmpErr(j.w.familiar(journalLayout), func() error { return cmpErr(j.examine(), j.renew) })
 	return errors.Join(err, j.close())
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"modernc.org/sqlite"
@@ -35,6 +36,9 @@ func damaged(err error) bool {
 // full tells whether an error means that the disk is full.
 func full(err error) bool { return code(err) == lib.SQLITE_FULL }
 
+// stamp is the beginning of a name in the quarantine.
+func stamp() string { return time.Now().UTC().Format("20060102T150405.000000000Z") }
+
 // removeDB removes a database that nobody has open.
 func removeDB(path string) error {
 	var all []error
@@ -52,9 +56,9 @@ func quarantine(path, why string) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
-	stamp := time.Now().UTC().Format("20060102T150405.000000000Z")
+	at := stamp()
 	for _, end := range []string{"", "-wal", "-mark"} {
-		to := filepath.Join(folder, fmt.Sprintf("%s-%s-%s%s", stamp, why, filepath.Base(path), end))
+		to := filepath.Join(folder, fmt.Sprintf("%s-%s-%s%s", at, why, filepath.Base(path), end))
 		if err := os.Rename(path+end, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -71,10 +75,17 @@ func keepCopy(path, why string) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
-	stamp := time.Now().UTC().Format("20060102T150405.000000000Z")
+	at := stamp()
 	for _, end := range []string{"", "-wal", "-mark"} {
-		to := filepath.Join(folder, fmt.Sprintf("%s-%s-%s%s", stamp, why, filepath.Base(path), end))
-		if err := copyFile(path+end, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		to := filepath.Join(folder, fmt.Sprintf("%s-%s-%s%s", at, why, filepath.Base(path), end))
+		err := copyFile(path+end, to)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			_, err = settle(to)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -158,22 +169,27 @@ func (j *journal) examineDeliveries(old uint64) error {
 }
 
 // familiar compares the schema with what this program would make, letter by letter.
-func (h *held) familiar(folder string) error {
-	model := newHeld(":memory:", "", nil)
-	model.dsn = ":memory:"
-	if err := cmpErr(model.open(), func() error { return model.migrate(folder) }); err != nil {
-		return errors.Join(err, model.close())
-	}
-	want, err := model.layout()
-	if err = errors.Join(err, model.close()); err != nil {
+func (h *held) familiar(want func() (string, error)) error {
+	model, err := want()
+	if err != nil {
 		return err
 	}
 	got, err := h.layout()
-	if err == nil && got != want {
+	if err == nil && got != model {
 		err = fmt.Errorf("%s: %w: its schema", h.name, errDamaged)
 	}
 	return err
 }
+
+// journalLayout is what the schema of a journal must be.
+var journalLayout = sync.OnceValues(func() (layout string, err error) {
+	model := &held{name: "model", dsn: ":memory:", opened: func() error { return nil }}
+	err = cmpErr(model.open(), func() error { return model.migrate("journal") })
+	if err == nil {
+		layout, err = model.layout()
+	}
+	return layout, errors.Join(err, model.close())
+})
 
 // layout is the schema as SQLite keeps it.
 func (h *held) layout() (string, error) {

@@ -53,6 +53,13 @@ func newJournal(o *Options, path string) *journal {
 
 func (j *journal) close() error { return errors.Join(j.r.close(), j.w.close(), j.marker.close()) }
 
+// root is genesis for whoever does not hold turn.
+func (j *journal) root() []byte {
+	j.turn.Lock()
+	defer j.turn.Unlock()
+	return j.genesis()
+}
+
 // whose tells which journal this is, and where it ends.
 func (j *journal) whose() (origin string, last uint64) {
 	j.turn.Lock()

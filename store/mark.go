@@ -17,10 +17,10 @@ import (
 // costs no flush, a kill cannot lose it, and after a power cut it is at worst older than the journal, never
 // younger. A younger one is proof that the disk has lost what it had promised.
 type mark struct {
-	incarnation string
-	last        uint64 // the last entry that was acknowledged,
-	head        []byte // its hash,
-	change      uint64 // and the last change of a delivery
+	origin string // of the chain
+	last   uint64 // the last entry that was acknowledged,
+	head   []byte // its hash,
+	change uint64 // and the last change of a delivery
 }
 
 const markSize = 512 // of each half: one sector
@@ -29,7 +29,7 @@ const markSize = 512 // of each half: one sector
 func (m mark) beyond(n mark) bool { return m.last > n.last || m.change > n.change }
 
 func (m mark) encode() []byte {
-	b := appendText(nil, m.incarnation, string(m.head))
+	b := appendText(nil, m.origin, string(m.head))
 	b = binary.BigEndian.AppendUint64(b, m.last)
 	b = binary.BigEndian.AppendUint64(b, m.change)
 	sum := sha256.Sum256(b)
@@ -50,7 +50,7 @@ func decodeMark(b []byte) (m mark, ok bool) {
 		return string(p[w:][:n]), p[w:][n:]
 	}
 	rest := b[sha256.Size:]
-	m.incarnation, rest = text(rest)
+	m.origin, rest = text(rest)
 	head, rest := text(rest)
 	if len(rest) < 16 {
 		return m, false
@@ -112,8 +112,8 @@ var errLost = errors.New("acknowledged entries are missing")
 // compare holds the journal against its mark.
 func (j *journal) compare(m mark) error {
 	switch {
-	case m.incarnation != j.incarnation:
-		return fmt.Errorf("%s: %w: it is of incarnation %q, not of %q", j.w.name, errDamaged, j.incarnation, m.incarnation)
+	case m.origin != j.origin:
+		return fmt.Errorf("%s: %w: it is of origin %q, not of %q", j.w.name, errDamaged, j.origin, m.origin)
 	case m.last > j.last:
 		return fmt.Errorf("%s: %w: it ends at entry %d, not at %d", j.w.name, errLost, j.last, m.last)
 	case m.change > j.change:
@@ -131,7 +131,7 @@ func (j *journal) compare(m mark) error {
 
 // acknowledge moves the mark to where the journal ends. A mark that cannot be written is only less help.
 func (j *journal) acknowledge() {
-	if err := j.marker.write(mark{j.incarnation, j.last, j.head, j.change}); err != nil {
+	if err := j.marker.write(mark{j.origin, j.last, j.head, j.change}); err != nil {
 		j.o.Log.Warn("the journal's mark", "error", err)
 	}
 }

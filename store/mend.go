@@ -114,13 +114,26 @@ func (j *journal) began() (bool, error) {
 	case err != nil:
 		return false, err
 	}
-	_, hot := os.Stat(j.path + "-journal") // it was cut off while the mode was set, before the first table
-	return info.Size() > 0 && hot != nil, nil
+	return info.Size() > 0, j.unhook(info.Size())
 }
+
+// unhook puts a rollback journal aside, which this journal never has once it has a table: SQLite would play
+// it back into the file. Of a file that was cut off while it was made it stays: SQLite needs it.
+func (j *journal) unhook(size int64) error {
+	stray := j.path + "-journal"
+	if _, err := os.Stat(stray); errors.Is(err, fs.ErrNotExist) || size <= firstPage {
+		return nil
+	}
+	folder := filepath.Join(filepath.Dir(j.path), "quarantine")
+	return cmpErr(os.MkdirAll(folder, 0o700), func() error { return os.Rename(stray, filepath.Join(folder, stamp()+"-stray-journal")) })
+}
+
+// firstPage is all that there is in the file until the first table is made.
+const firstPage = 1024
 
 // study reads everything once.
 func (j *journal) study(m mark, marked bool) error {
-	if err := j.w.familiar("journal"); err != nil {
+	if err := j.w.familiar(journalLayout); err != nil {
 		return err
 	}
 	var sum []byte
@@ -160,7 +173,11 @@ func (j *journal) loseTail(cause error) error {
 		return err
 	}
 	j.acknowledge()
-	return nil
+	if j.marker.f == nil {
+		return nil // it could not be written, which is said; the old mark says the same again
+	}
+	j.o.Log.Debug("synced", "path", j.marker.path)
+	return j.marker.f.Sync()
 }
 
 // quarantined are the alarms for what lies in the quarantine: they stand until staff have taken it away.
@@ -212,7 +229,7 @@ func (j *journal) mend() (mended bool, err error) {
 }
 
 func (j *journal) mendNow() error {
-	was := mark{j.incarnation, j.last, j.head, j.change}
+	was := mark{j.origin, j.last, j.head, j.change}
 	if j.rotten != nil {
 		if err := j.putAside(j.rotten); err != nil {
 			return err
@@ -231,7 +248,7 @@ func (j *journal) mendNow() error {
 		j.writable = false
 		return err
 	}
-	if was.incarnation == "" || was.last == 0 {
+	if was.origin == "" || was.last == 0 {
 		return nil
 	}
 	if err := j.compare(was); err != nil {

@@ -30,7 +30,7 @@ func (r *readers) query(ctx context.Context, query string, args []any, scan func
 // rows are up to limit entries after number since.
 func (j *journal) rows(ctx context.Context, since uint64, limit int) ([]row, error) {
 	var all []row
-	genesis := j.genesis()
+	genesis := j.root()
 	err := j.r.query(ctx, "SELECT "+columns+hashBefore+" FROM entry WHERE seq > ? ORDER BY seq LIMIT ?", []any{since, limit}, func(rows *sql.Rows) error {
 		var r row
 		if err := rows.Scan(append(r.dest(), &r.before)...); err != nil {
@@ -82,7 +82,7 @@ const (
 // carried are entries with their deliveries, by a query that begins as above.
 func (j *journal) carried(ctx context.Context, query string, args ...any) ([]carried, error) {
 	var all []carried
-	genesis := j.genesis()
+	genesis := j.root()
 	err := j.r.query(ctx, query, args, func(rows *sql.Rows) error {
 		var c carried
 		err := rows.Scan(append(append(c.row.dest(), c.delivery.dest()...), &c.before)...)

@@ -147,6 +147,11 @@ func (s state) judge(o Options) error {
 		d.Mend()
 		d.work.Wait()
 	}
+	for _, err := range d.Journal(ctx.Background(), 0) {
+		if err != nil { // what is old is checked when it is read, and put aside then
+			d.Mend()
+		}
+	}
 	return errors.Join(s.judgeJournal(d), s.judgeCache(d), goesOn(d))
 }
 

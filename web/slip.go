@@ -31,7 +31,7 @@ func (s *Server) Slip(p kiosk.Print) Slip {
 	w := scribe{catalogue: c, today: kiosk.DateOf(p.At)}
 	slip := Slip{Title: c.show(sentence{id: "slip." + string(p.Slip)}), Foot: s.o.Name + ", " + c.day(kiosk.DateOf(p.At), true) + ", " + c.time(p.At)}
 	if p.For != "" {
-		slip.Rows = append(slip.Rows, SlipRow{Left: sweep(p.For), Bold: true})
+		slip.Rows = append(slip.Rows, SlipRow{Left: clean(p.For, slipEms), Bold: true})
 	}
 	for _, l := range p.Lines {
 		row := SlipRow{Left: clean(l.Title, slipEms), Right: lastFour(l.Tail)}
@@ -47,7 +47,7 @@ func (s *Server) Slip(p kiosk.Print) Slip {
 		slip.Rows = append(slip.Rows, SlipRow{Left: c.show(sentence{id: "finish.all", n: p.All}), Bold: true})
 	}
 	if (p.Slip == kiosk.SlipHold || p.Slip == kiosk.SlipRouting) && len(p.Lines) == 1 {
-		slip.Barcode = sweep(string(p.Lines[0].Item))
+		slip.Barcode = clean(string(p.Lines[0].Item), slipEms)
 	}
 	return slip
 }

@@ -54,7 +54,7 @@ func TestHostileTitlesOnPaper(t *testing.T) {
 		})
 		for _, kind := range []kiosk.SlipKind{kiosk.SlipReceipt, kiosk.SlipHold, kiosk.SlipRouting, kiosk.SlipShelving} {
 			text := s.Slip(kiosk.Print{Slip: kind, Lang: "en", Lines: []kiosk.Line{l}, For: hostile}).words()
-			if strings.ContainsAny(text, "\x1b\u202e\r") || kind != kiosk.SlipHold && kind != kiosk.SlipRouting && len(text) > 900 {
+			if strings.ContainsAny(text, "\x1b\u202e\r") || len(text) > 900 {
 				t.Errorf("%s: %.80q", kind, text)
 			}
 		}
