@@ -3,10 +3,11 @@
 GO          ?= go
 BIN         ?= bin
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 1m
 BUILD       := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w"
 
 .DEFAULT_GOAL := build
-.PHONY: build cross demo test tools format vet lint race units fuzz
+.PHONY: build cross demo test tools format vet lint race units fuzz kills crash rot syscalls soak soak-chips bench screens
 
 build: ## the programs for this machine, below bin/
 	$(BUILD) -o $(BIN)/ ./cmd/kioskd ./cmd/kioskctl
@@ -37,5 +38,34 @@ race:
 
 units: ## the files for systemd; needs root for files of other users
 	@if [ "$$(id -u)" = 0 ]; then systemd/check.sh; else echo "systemd/check.sh needs root: not run"; [ -z "$$CI" ]; fi
+
+fuzz: ## every fuzz test for FUZZTIME
+	@systemd/fuzz.sh $(FUZZTIME)
+
+# The long tiers. Each prints one line at its end; "go test" runs the same in small.
+
+kills: ## 10,000 kills under write load
+	CIRCDESK_KILLS=10000 $(GO) test -count=1 -v -run Kill -timeout 2h ./store
+
+crash: ## 1,000,000 disks that a power cut could leave
+	CIRCDESK_CRASH=1000000 $(GO) test -count=1 -v -run Crash -timeout 4h ./store
+
+rot: ## 10,000 damages to the files
+	CIRCDESK_ROT=10000 $(GO) test -count=1 -v -run Rot -timeout 2h ./store
+
+syscalls: ## every fault at every system call of a scripted day
+	CIRCDESK_SYSCALLS=all $(GO) test -count=1 -v -run 'EverySystemCall|LyingDisk' -timeout 4h ./cmd/kioskd
+
+soak: ## 1,000,000 transactions at the shipped binary
+	CIRCDESK_SOAK_TX=1000000 $(GO) test -count=1 -v -run 'TestSoak$$' -timeout 6h ./cmd/kioskd
+
+soak-chips: ## 1,000,000 operations on each simulated chip
+	CIRCDESK_SOAK=1000000 $(GO) test -count=1 -v -run 'TestSoak$$' -timeout 2h ./devices/rfid/...
+
+bench: ## the numbers, each against a floor in the same run
+	CIRCDESK_NUMBERS=full $(GO) test -count=1 -v -run 'TestNumbers$$' -timeout 2h ./cmd/kioskd
+
+screens: ## the README's pictures
+	CIRCDESK_SCREENSHOTS=1 $(GO) test -count=1 -run TestPictures ./web
 
 include systemd/install.mk

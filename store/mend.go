@@ -114,18 +114,23 @@ func (j *journal) began() (bool, error) {
 	case err != nil:
 		return false, err
 	}
-	return info.Size() > 0, j.unhook(info.Size())
+	if _, err := os.Stat(j.path + "-journal"); err == nil {
+		return info.Size() > firstPage, j.unhook(info.Size())
+	}
+	return info.Size() > 0, nil
 }
 
 // unhook puts a rollback journal aside, which this journal never has once it has a table: SQLite would play
 // it back into the file. Of a file that was cut off while it was made it stays: SQLite needs it.
 func (j *journal) unhook(size int64) error {
-	stray := j.path + "-journal"
-	if _, err := os.Stat(stray); errors.Is(err, fs.ErrNotExist) || size <= firstPage {
+	if size <= firstPage {
 		return nil
 	}
+	j.o.Log.Error("the journal has a rollback journal that is not its own; it is put aside")
 	folder := filepath.Join(filepath.Dir(j.path), "quarantine")
-	return cmpErr(os.MkdirAll(folder, 0o700), func() error { return os.Rename(stray, filepath.Join(folder, stamp()+"-stray-journal")) })
+	return cmpErr(os.MkdirAll(folder, 0o700), func() error {
+		return os.Rename(j.path+"-journal", filepath.Join(folder, stamp()+"-stray-journal"))
+	})
 }
 
 // firstPage is all that there is in the file until the first table is made.

@@ -208,3 +208,20 @@ func TestCardsAndTagsAreFollowed(t *testing.T) {
 		t.Errorf("%d entries, %d in the queue: only circulation is delivered", entries, queued)
 	}
 }
+
+func TestAStrayRollbackJournalIsNotPlayedBack(t *testing.T) {
+	d := openDesk(t)
+	a := d.lend("21", "31")
+	stray := filepath.Join(d.o.Folder, "journal.db-journal")
+	if err := errors.Join(d.Close(), os.WriteFile(stray, []byte("not ours"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	d.open()
+	if e := d.entries(); len(e) != 1 || e[0].Act != a || !d.Stand().Writable {
+		t.Errorf("%+v", e)
+	}
+	kept, err := filepath.Glob(filepath.Join(d.o.Folder, "quarantine", "*stray*"))
+	if err != nil || len(kept) != 1 {
+		t.Errorf("kept %q, %v", kept, err)
+	}
+}

@@ -113,6 +113,7 @@ type frame struct {
 	at  time.Time
 	doc struct {
 		Seq     uint64
+		Screen  string
 		Session json.RawMessage
 		Model   struct {
 			Items []struct{ Tail, Outcome string }
@@ -202,10 +203,10 @@ func quantile(all []time.Duration, q float64) float64 {
 	return float64(all[min(len(all)-1, int(q*float64(len(all))))]) / float64(time.Microsecond)
 }
 
-// bench is a desk for measuring: many books, no limits.
-func bench(t *testing.T, n size, program string, wrap ...string) *process {
+// bench is a desk for measuring: many books, no limits. more is added to its config.
+func bench(t *testing.T, n size, program, more string, wrap ...string) *process {
 	t.Helper()
-	p := install(t, "")
+	p := install(t, more)
 	p.write("policy.toml", "version = \"bench\"\n[[patron_type]]\nid = \"student\"\n[[rule]]\npatron = \"student\"\nitem = \"regular\"\ndays = 14\n")
 	p.program, p.wrap = program, wrap
 	p.start()
@@ -241,7 +242,7 @@ func (p *process) line() *line {
 
 // scanToFrame measures the way from the scanner to the page, in turn with the floor.
 func scanToFrame(t *testing.T, n size, program string) []figure {
-	desk := bench(t, n, program)
+	desk := bench(t, n, program, "")
 	ours := desk.line()
 	floor := startFloor(t)
 	var p50, p99, f50, f99 []float64
@@ -302,7 +303,7 @@ func startFloor(t *testing.T) *line {
 func flushes(t *testing.T, n size, program string) []figure {
 	count := func(books int) (syncs, written float64) {
 		trace := filepath.Join(t.TempDir(), "trace")
-		p := bench(t, size{patrons: 200, copies: 2 * n.scans}, program, "strace", "-f", "-qq", "-o", trace, "-e", "trace=fsync,fdatasync")
+		p := bench(t, size{patrons: 200, copies: 2 * n.scans}, program, "", "strace", "-f", "-qq", "-o", trace, "-e", "trace=fsync,fdatasync")
 		pid := p.worker()
 		before := written0(t, pid)
 		text, _ := os.ReadFile(trace)
@@ -354,7 +355,7 @@ func field(t *testing.T, path, name string) float64 {
 
 // memoryAndStart measures the daemon at rest and how soon it is ready with such a cache.
 func memoryAndStart(t *testing.T, n size, program, name string) []figure {
-	p := bench(t, n, program)
+	p := bench(t, n, program, "")
 	p.line().visits(0, min(n.scans, 200))
 	p.stop()
 	began := time.Now()

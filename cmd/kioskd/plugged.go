@@ -101,7 +101,7 @@ func (d *daemon) deviceTasks() []task {
 func scannerOf(s config.Scanner, remote *scanner.Remote) scanner.Config {
 	return scanner.Config{
 		Name: s.Name, Kind: s.Kind, Path: s.Path,
-		Match:  scanner.Match{Vendor: s.Match.Vendor, Product: s.Match.Product, Serial: s.Match.Serial, Port: s.Match.Port},
+		Match:  scanner.Match(s.Match),
 		Layout: s.Layout, Dialect: s.Dialect, Baud: s.Baud, Size: s.Bits, Parity: s.Parity, StopBits: s.Stop, Remote: remote,
 	}
 }

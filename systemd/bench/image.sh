@@ -12,7 +12,7 @@ mirror=${mirror:-http://deb.debian.org/debian}
 # The tree is made in memory where that can be had: dpkg waits for the disk after every file.
 mkdir -p "$out"
 work=$(mktemp -d "$out/build.XXXXXX")
-undo() { umount "$work" 2>/dev/null || true; rm -rf "$work"; [ -z "${binfmt:-}" ] || echo -1 >"$binfmt"; }
+undo() { cd /; umount "$work" 2>/dev/null || true; rm -rf "$work"; [ -z "${binfmt:-}" ] || echo -1 >"$binfmt"; }
 trap undo EXIT
 mount -t tmpfs -o size=3g bench "$work" 2>/dev/null || true
 
@@ -34,7 +34,7 @@ export APT_CONFIG=$MMDEBSTRAP_APT_CONFIG
 mkdir "$WORK/debs" && cd "$WORK/debs"
 image=$(apt-cache depends "linux-image-$ARCH" | sed -n 's/.*Depends: \(linux-image-[^ ]*\).*/\1/p' | head -1)
 version=${image#linux-image-}
-apt-get -q download "$image" "linux-headers-$version" "linux-headers-${version%-*}-common" >/dev/null
+apt-get -q -o APT::Sandbox::User=root download "$image" "linux-headers-$version" "linux-headers-${version%-*}-common" >/dev/null
 echo "$version" >../version
 E2
 chmod +x "$work/fetch"
@@ -103,5 +103,6 @@ done
 (cd "$early" && find . | cpio -o -H newc --quiet) >"$out/initrd.new"
 
 rm -f "$out/root.ext4.new"
-mke2fs -q -t ext4 -L desk -d "$root" "$out/root.ext4.new" 1200M
+truncate -s 1200M "$out/root.ext4.new"
+mke2fs -q -t ext4 -L desk -d "$root" "$out/root.ext4.new"
 for file in kernel initrd root.ext4; do mv "$out/$file.new" "$out/$file"; done

@@ -5,7 +5,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 work=$1 version=$2 to=$3
 cd "$work/debs"
-apt-get -q download linux-kbuild-6.1 >/dev/null # programs of this machine, whatever the other is
+apt-get -q -o APT::Sandbox::User=root download linux-kbuild-6.1 >/dev/null # programs of this machine, whatever the other is
 mkdir "$work/headers" && cd "$work/headers"
 for deb in ../debs/linux-headers-*.deb ../debs/linux-kbuild-*.deb; do dpkg-deb -x "$deb" .; done
 tree=$PWD/usr/src/linux-headers-$version

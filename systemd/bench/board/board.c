@@ -29,6 +29,8 @@
 
 static unsigned int patience = 500;
 module_param(patience, uint, 0644);
+static bool silent; /* nothing is answered, as if the program had stopped */
+module_param(silent, bool, 0644);
 
 struct question {
 	u8 what, which, level, zero;
@@ -62,8 +64,8 @@ static int ask(u8 what, u8 which, u8 level, const u8 *in, u8 *out, u32 length)
 		memcpy(now->data, in, length);
 	memset(reply, 0, LONGEST);
 	reinit_completion(&replied);
-	waiting = attended;
-	heard = false;
+	waiting = attended || silent;
+	heard = silent;
 	mutex_unlock(&desk);
 	if (waiting) {
 		wake_up(&bell);

@@ -36,7 +36,10 @@ func dial(ctx context.Context, socket string) (*monitor, error) {
 	if err := m.in.Decode(&greeting); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
-	return m, m.do(nil, "qmp_capabilities", nil)
+	if err := m.do(nil, "qmp_capabilities", nil); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
 }
 
 // do has a command done; its answer goes into a struct, if one is given.

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A screen is the console that is shown, with somebody reading what is typed into it.
+type screen struct{ fd int }
+
+// watch opens the first virtual terminal, which is the one that is shown, and has it hand on every key.
+func watch() (*screen, error) {
+	fd, err := unix.Open("/dev/tty1", unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	mode, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err == nil {
+		mode.Iflag, mode.Lflag = 0, 0
+		mode.Cc[unix.VMIN], mode.Cc[unix.VTIME] = 1, 0
+		err = unix.IoctlSetTermios(fd, unix.TCSETS, mode)
+	}
+	if err == nil {
+		err = unix.IoctlSetInt(fd, unix.TCFLSH, unix.TCIFLUSH)
+	}
+	if err != nil {
+		return nil, errors.Join(err, unix.Close(fd))
+	}
+	return &screen{fd}, nil
+}
+
+func (s *screen) close() error { return unix.Close(s.fd) }
+
+// typed is what has come since the last time.
+func (s *screen) typed() ([]byte, error) {
+	var all []byte
+	buf := make([]byte, 4096)
+	for {
+		n, err := unix.Read(s.fd, buf)
+		if errors.Is(err, unix.EAGAIN) || err == nil && n == 0 {
+			return all, nil
+		}
+		if err != nil {
+			return all, err
+		}
+		all = append(all, buf[:n]...)
+	}
+}
+
+// silent makes sure that nothing has come.
+func (s *screen) silent(when string) error {
+	got, err := s.typed()
+	if err == nil && len(got) > 0 {
+		err = fmt.Errorf("%s the console got %q", when, got)
+	}
+	return err
+}
+
+// console types into scanners whenever it might get through, and reads what comes to the console. First it
+// makes sure that it would notice: an ordinary keyboard does come through.
+func (b *bench) console(ctx context.Context) (err error) {
+	tty, err := watch()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, tty.close()) }()
+	if err := tty.hearsKeyboards(ctx); err != nil {
+		return err
+	}
+	for _, s := range b.scanners {
+		if !strings.HasPrefix(s.node, "input ") {
+			continue
+		}
+		for _, part := range []struct {
+			name string
+			tell func(context.Context, scanner, *screen) error
+		}{{"with the desk", b.heldBack}, {"without the desk", b.unattended}, {"when the desk comes", b.taken}} {
+			if err := part.tell(ctx, s, tty); err != nil {
+				return fmt.Errorf("%s, %s: %w", s.what, part.name, err)
+			}
+			if err := tty.silent(s.what + ", " + part.name + ":"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// hearsKeyboards types on a keyboard that is no scanner.
+func (s *screen) hearsKeyboards(ctx context.Context) error {
+	v := &virtual{}
+	if err := v.create("Ordinary Keys", "O1", 0x046D, 0xC31C, keyboardDescriptor()); err != nil {
+		return err
+	}
+	keys, err := strokes("42\r")
+	if err != nil {
+		return err
+	}
+	var all []byte
+	err = until(ctx, func(context.Context) error {
+		if err := v.send(keys); err != nil {
+			return err
+		}
+		got, err := s.typed()
+		if all = append(all, got...); err == nil && !bytes.Contains(all, []byte("42\r")) {
+			err = fmt.Errorf("the console cannot be watched: an ordinary keyboard typed 42 and %q came", all)
+		}
+		return err
+	})
+	err = errors.Join(err, v.destroy())
+	_, late := s.typed()
+	return errors.Join(err, late)
+}
+
+// heldBack types while the desk has the scanner.
+func (b *bench) heldBack(ctx context.Context, s scanner, tty *screen) error {
+	if err := ready(ctx, s); err != nil {
+		return err
+	}
+	return errors.Join(b.borrow(ctx, s, 1), gone(ctx, s))
+}
+
+// unattended types while no desk runs: from the moment at which udev has seen the scanner.
+func (b *bench) unattended(ctx context.Context, s scanner, tty *screen) error {
+	if err := systemctl(ctx, "stop"); err != nil {
+		return err
+	}
+	if err := errors.Join(s.plug(ctx), s.appears(ctx), gagged(ctx, s)); err != nil {
+		return err
+	}
+	if err := attempt(ctx, s); err != nil {
+		return err
+	}
+	return errors.Join(tty.silent("nobody there:"), s.pull(ctx), systemctl(ctx, "start"), answers(ctx))
+}
+
+// taken types all the time from the moment at which udev has seen the scanner until the desk has it.
+func (b *bench) taken(ctx context.Context, s scanner, tty *screen) error {
+	if err := errors.Join(s.plug(ctx), s.appears(ctx), gaggedOrGrabbed(ctx, s)); err != nil {
+		return err
+	}
+	for {
+		if err := attempt(ctx, s); err != nil {
+			return err
+		}
+		if err := tty.silent("while the desk took it:"); err != nil {
+			return err
+		}
+		d, err := device(ctx, s.name)
+		if err != nil {
+			return err
+		}
+		if d.State == "ready" {
+			return errors.Join(attempt(ctx, s), gone(ctx, s))
+		}
+	}
+}
+
+// attempt types as a scanner does that does not ask whether anybody listens: what is not taken is lost.
+func attempt(ctx context.Context, s scanner) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	err := s.scan(ctx, "11111111111111")
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
+	return err
+}
+
+// gagged waits until udev's rule has silenced the scanner.
+func gagged(ctx context.Context, s scanner) error {
+	return until(ctx, func(context.Context) error {
+		found, err := inputs(strings.TrimPrefix(s.node, "input "))
+		if err != nil {
+			return err
+		}
+		for _, dir := range found {
+			text, err := os.ReadFile(filepath.Join(dir, "inhibited"))
+			if err == nil && strings.TrimSpace(string(text)) == "1" {
+				return nil
+			}
+		}
+		return fmt.Errorf("nobody has silenced %s", s.name)
+	})
+}
+
+// gaggedOrGrabbed waits until it is silenced or was: the desk takes the gag off in its time.
+func gaggedOrGrabbed(ctx context.Context, s scanner) error {
+	return until(ctx, func(ctx context.Context) error {
+		if d, err := device(ctx, s.name); err == nil && d.State == "ready" {
+			return nil
+		}
+		short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+		defer cancel()
+		return gagged(short, s)
+	})
+}
+
+// inputNode is the event node of what has these numbers.
+func inputNode(id string) (string, error) {
+	found, err := inputs(id)
+	if err != nil || len(found) == 0 {
+		return "", errors.Join(err, fmt.Errorf("no input device %s", id))
+	}
+	events, err := filepath.Glob(filepath.Join(found[0], "event*"))
+	if err != nil || len(events) == 0 {
+		return "", errors.Join(err, fmt.Errorf("%s has no events", found[0]))
+	}
+	return "/dev/input/" + filepath.Base(events[0]), nil
+}
+
+func systemctl(ctx context.Context, verb string) error {
+	out, err := exec.CommandContext(ctx, "systemctl", verb, "kioskd").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("systemctl %s kioskd: %w: %s", verb, err, out)
+	}
+	return err
+}
