@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -162,7 +163,7 @@ func copyFile(from, to string) error {
 
 // renew checks a copy of a journal from end to end and gives it a new incarnation.
 func renew(path string) error {
-	o := Options{examined: 1 << 62}.complete()
+	o := Options{examined: math.MaxUint64}.complete()
 	j := newJournal(&o, path)
 	if err := j.w.open(); err != nil {
 		return errors.Join(err, j.close())

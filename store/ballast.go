@@ -31,7 +31,7 @@ func (b ballast) room() (int64, error) {
 	if err := syscall.Statfs(filepath.Dir(b.path), &s); err != nil {
 		return 0, err
 	}
-	return int64(s.Bavail) * s.Bsize, nil
+	return int64(s.Bavail) * int64(s.Bsize), nil // int32 on 32-bit machines
 }
 
 // aboard tells whether the room is held.

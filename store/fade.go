@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -25,7 +26,7 @@ func (s *Store) Fade(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("fade: %w", err)
 	}
 	if len(due) > 0 {
-		due, err = s.fading(ctx, now.Add(-s.o.Retention+s.o.ahead()), 1<<31)
+		due, err = s.fading(ctx, now.Add(-s.o.Retention+s.o.ahead()), math.MaxInt)
 	}
 	if err == nil && len(due) > 0 {
 		err = s.journal.fade(due)

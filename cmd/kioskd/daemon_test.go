@@ -119,7 +119,7 @@ func TestAnUnpluggedScannerIsReportedAndComesBack(t *testing.T) {
 func TestTheDaemonStopsInGoodTime(t *testing.T) {
 	p := install(t, "")
 	p.start()
-	err, took := p.stop()
+	took, err := p.stop()
 	if err != nil {
 		t.Errorf("it ended with %v", err)
 	}

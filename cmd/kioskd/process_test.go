@@ -232,12 +232,12 @@ func (p *process) worker() int {
 }
 
 // stop asks the daemon to end and returns how it did, and how long that took.
-func (p *process) stop() (error, time.Duration) {
+func (p *process) stop() (time.Duration, error) {
 	began := time.Now()
 	syscall.Kill(p.worker(), syscall.SIGTERM)
 	err := <-p.gone
 	p.cmd = nil
-	return err, time.Since(began)
+	return time.Since(began), err
 }
 
 func (p *process) ctl() *control.Client { return control.Dial(p.path("run/control.sock")) }

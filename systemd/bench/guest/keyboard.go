@@ -80,6 +80,9 @@ type virtual struct{ f *os.File }
 
 // create plugs it in.
 func (v *virtual) create(name, serial string, vendor, product uint16, descriptor []byte) error {
+	if err := modprobe("uhid"); err != nil {
+		return err
+	}
 	f, err := os.OpenFile("/dev/uhid", os.O_RDWR|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return err

@@ -88,7 +88,7 @@ func (c *cast) hire() error {
 		return err
 	}
 	for _, p := range people {
-		if p["patron_type"] == "student" && p["status"] == "active" && p["card_uid"] != "" && p["expires"] >= time.Now().Format(time.DateOnly) {
+		if p["patron_type"] == "student" && p["status"] == "A" && p["card_uid"] != "" && p["expires"] >= time.Now().Format(time.DateOnly) {
 			c.people = append(c.people, person{p["barcode"], p["card_uid"]})
 		}
 	}

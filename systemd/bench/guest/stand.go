@@ -42,11 +42,12 @@ func scanners() []scanner {
 	return []scanner{cdc("cdc", "C1", "0c2e", "0b6a", cdcPort), ftdi(), uhid(), gadgetKeyboard(), pos()}
 }
 
-// loadDrivers has the kernel bring what gadgets need. The desk's own unit must find its drivers by itself.
+// loadDrivers has the kernel bring what gadgets need, and nothing that belongs to the desk's side: the unit
+// must find its drivers by itself.
 func loadDrivers() error {
-	for _, args := range [][]string{{"dummy_hcd", fmt.Sprintf("num=%d", ports)}, {"libcomposite"}, {"usb_f_acm"}, {"usb_f_hid"}, {"uhid"}} {
-		if out, err := exec.Command("modprobe", args...).CombinedOutput(); err != nil {
-			return fmt.Errorf("modprobe %q: %w: %s", args, err, out)
+	for _, args := range [][]string{{"dummy_hcd", fmt.Sprintf("num=%d", ports)}, {"libcomposite"}, {"usb_f_acm"}, {"usb_f_hid"}} {
+		if err := modprobe(args...); err != nil {
+			return err
 		}
 	}
 	var there unix.Statfs_t
@@ -55,6 +56,14 @@ func loadDrivers() error {
 		return err
 	}
 	return unix.Mount("none", "/sys/kernel/config", "configfs", 0, "")
+}
+
+func modprobe(args ...string) error {
+	out, err := exec.Command("modprobe", args...).CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("modprobe %q: %w: %s", args, err, out)
+	}
+	return err
 }
 
 // portOf is the kernel's name for the port of a controller: "3-1".

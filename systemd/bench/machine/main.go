@@ -19,7 +19,7 @@ import (
 
 const usage = `machine runs the desk in a virtual machine and says what works there.
 
-usage: machine [-arch arm64|amd64] [-repeat N] [-only REGEXP] [-cache FOLDER]
+usage: machine [-arch arm64|amd64] [-repeat N] [-only REGEXP] [-cache FOLDER] [-after SCRIPT]
 
 To be started in the module's root, on Debian 12 and as root if the machine has to be made first.
 Exit status: 0 all is well, 1 not, 2 wrong usage.
@@ -31,6 +31,7 @@ type bench struct {
 	repeat int    // how often each scanner is unplugged
 	only   string // stories to tell; "": all
 	cache  string // folder of the images
+	after  string // script to run then, for who looks for a fault; the power stays on. "": none
 	work   string // of this run
 }
 
@@ -41,6 +42,7 @@ func main() {
 	flag.IntVar(&b.repeat, "repeat", 50, "")
 	flag.StringVar(&b.only, "only", "", "")
 	flag.StringVar(&b.cache, "cache", "/var/cache/circdesk-bench", "")
+	flag.StringVar(&b.after, "after", "", "")
 	flag.Parse()
 	if flag.NArg() > 0 || b.arch != "arm64" && b.arch != "amd64" || b.repeat < 1 {
 		flag.Usage()
@@ -76,6 +78,9 @@ func (b *bench) run(ctx context.Context) (err error) {
 		return fmt.Errorf("install: %w", err)
 	}
 	err = b.tell(ctx, m, "desk")
+	if b.after != "" {
+		return errors.Join(err, m.shell(ctx, b.after))
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -127,7 +132,7 @@ func (b *bench) install(ctx context.Context, m *machine) error {
 date -s @`+fmt.Sprint(time.Now().Unix())+` >/dev/null
 tar -C / -xf root.tar --no-overwrite-dir && rm root.tar
 echo bench-board >/etc/modules-load.d/bench.conf
-systemd-sysusers && systemd-tmpfiles --create circdesk.conf && udevadm control --reload && udevadm trigger
+systemd-sysusers 2>/dev/null && systemd-tmpfiles --create circdesk.conf && udevadm control --reload && udevadm trigger
 modprobe bench-board
 bench-guest config
 systemctl daemon-reload && systemctl -q enable --now kioskd
