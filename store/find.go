@@ -9,6 +9,7 @@ import (
 
 // Find looks up a patron's account, by barcode or card, a copy, or both, at one moment.
 func (s *Store) Find(f kiosk.Find) kiosk.Found {
+	s.Follow()
 	found := kiosk.Found{Call: f.Call}
 	if s.cache.behind.Load() {
 		found.Failed = true

@@ -295,6 +295,10 @@ func (l *loading) swap(ctx context.Context) error {
 	}
 	c.turn.Lock()
 	defer c.turn.Unlock()
+	// What Follow has not come to yet: the new table is to know all that the others know.
+	if err := c.catchUp(l.s.journal); err != nil {
+		return err
+	}
 	more, err := l.s.journal.after(ctx, pending.until, c.applied)
 	if err != nil {
 		return err
@@ -309,7 +313,7 @@ func (l *loading) swap(ctx context.Context) error {
 		}
 		for _, r := range append(pending.rows, more...) {
 			if r.seq > c.applied {
-				break // Record has not applied it yet either
+				break // it was recorded a moment ago; Follow applies it
 			}
 			if err := c.reapply(l.kind, &r, l.o.Taken); err != nil {
 				return fmt.Errorf("entry %d: %w", r.seq, err)

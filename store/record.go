@@ -9,8 +9,7 @@ import (
 	"circdesk/kiosk"
 )
 
-// Record makes acts durable, in one transaction with one flush, and applies them to the cache. Their
-// keys must be the next free ones. Acts that stand in the journal already under the same keys are left
+// Record makes acts durable, in one transaction with one flush. Their keys must be the next free ones. Acts that stand in the journal already under the same keys are left
 // as they are, without an error. After an ErrUnknown nothing is written until Mend has found out.
 func (s *Store) Record(acts []kiosk.Act) error {
 	if len(acts) == 0 {
@@ -21,6 +20,18 @@ func (s *Store) Record(acts []kiosk.Act) error {
 		return err
 	}
 	s.wake()
+	s.recorded, s.stale = append(s.recorded, rows...), true
+	return nil
+}
+
+// Follow brings the cache up to what was recorded. Whoever calls Record calls it when nobody waits any
+// more: the entries are safe already, and Find does it first anyway.
+func (s *Store) Follow() {
+	if !s.stale {
+		return
+	}
+	rows := s.recorded
+	s.recorded, s.stale = nil, false
 	if err := s.cache.follow(s.journal, rows); err != nil {
 		// The entries are safe. Nothing is found until the cache has been brought up to them.
 		s.cacheFailed("follow the journal", err)
@@ -29,7 +40,6 @@ func (s *Store) Record(acts []kiosk.Act) error {
 			s.mendCache()
 		}
 	}
-	return nil
 }
 
 // record returns the rows that it has written: none if they were there.

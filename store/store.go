@@ -77,7 +77,7 @@ var (
 	errNotOpen = errors.New("not open")
 )
 
-// A Store is the kiosk's journal and cache. Stand, LastSession, Find, Record, Mend and Alarms belong to
+// A Store is the kiosk's journal and cache. Stand, LastSession, Find, Record, Follow, Mend and Alarms belong to
 // one goroutine, the loop's; everything else may be called from any.
 type Store struct {
 	o          Options
@@ -90,6 +90,9 @@ type Store struct {
 	stopped    context.Context
 	stop       context.CancelFunc
 	unwiped    bool // names that have faded may stand in the logs; Fade's own
+
+	recorded []row // in the journal, and not yet in the cache; the loop's own
+	stale    bool  // there are such, or there may be
 }
 
 // Open recovers what is there, makes what is missing and brings the cache up to the journal. A journal

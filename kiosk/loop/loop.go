@@ -23,6 +23,8 @@ type Store interface {
 	Find(kiosk.Find) kiosk.Found
 	// Record makes acts durable in one transaction; an error means that the outcome is unknown.
 	Record([]kiosk.Act) error
+	// Follow does what Record has left for later. It is called when the screen has been shown.
+	Follow()
 	// Stand tells where the journal stands.
 	Stand() kiosk.JournalIs
 	// Mend tries to get well again. It is called at every beat while the journal takes less than
@@ -164,6 +166,7 @@ func (l *Loop) take(ev kiosk.Event) {
 		}
 	}
 	l.show()
+	l.o.Store.Follow()
 }
 
 func (l *Loop) show() {

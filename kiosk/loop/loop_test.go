@@ -50,6 +50,8 @@ func (m *memory) Record(acts []kiosk.Act) error {
 	return nil
 }
 
+func (m *memory) Follow() {}
+
 func (m *memory) Stand() kiosk.JournalIs {
 	m.mu.Lock()
 	defer m.mu.Unlock()

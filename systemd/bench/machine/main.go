@@ -120,7 +120,8 @@ func (b *bench) build(ctx context.Context) error {
 	return nil
 }
 
-// install brings them in and starts the desk, by the words at the head of install.mk.
+// install brings them in and starts the desk, by the words at the head of install.mk. udevd is not reloaded
+// but restarted: if it has looked at the rules before their groups were there, it does not look again.
 func (b *bench) install(ctx context.Context, m *machine) error {
 	if err := m.put(ctx, filepath.Join(b.work, "root.tar"), "/root/root.tar"); err != nil {
 		return err
@@ -132,7 +133,7 @@ func (b *bench) install(ctx context.Context, m *machine) error {
 date -s @`+fmt.Sprint(time.Now().Unix())+` >/dev/null
 tar -C / -xf root.tar --no-overwrite-dir && rm root.tar
 echo bench-board >/etc/modules-load.d/bench.conf
-systemd-sysusers 2>/dev/null && systemd-tmpfiles --create circdesk.conf && udevadm control --reload && udevadm trigger
+systemd-sysusers 2>/dev/null && systemd-tmpfiles --create circdesk.conf && systemctl restart systemd-udevd && udevadm trigger
 modprobe bench-board
 bench-guest config
 systemctl daemon-reload && systemctl -q enable --now kioskd
