@@ -206,7 +206,7 @@ type Copy struct {
 	Loan  Loan // the open loan if Out
 	Holds []Hold
 	// Holds: the open holds that this copy could serve (of its title or on itself), oldest first.
-	Spare   int     // other copies of the title at this site that stand on the shelf unclaimed
+	Spare   int     // other copies of the title at this site that stand on the shelf unclaimed; 0 without Holds
 	Pending TagWish // what an earlier act wanted of its tags and was not confirmed
 }
 

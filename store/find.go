@@ -213,6 +213,9 @@ func (q asking) copy(id kiosk.ItemID) (*kiosk.Copy, error) {
 	if c.Holds, err = q.holds(c.Item); err != nil {
 		return nil, err
 	}
+	if len(c.Holds) == 0 {
+		return &c, nil // nobody competes for the other copies
+	}
 	if c.Spare, err = q.spare(c.Item); err != nil {
 		return nil, err
 	}

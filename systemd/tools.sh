@@ -9,6 +9,7 @@ need() { # PROGRAM PACKAGE
 need chromium chromium
 need systemd-analyze systemd
 need strace strace
+need sqlite3 sqlite3 # the floor of the imports
 need gcc gcc # the race detector's
 [ -n "$missing" ] || exit 0
 

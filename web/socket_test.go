@@ -270,7 +270,8 @@ func TestTheSocketWorksOverTheNetwork(t *testing.T) {
 	}
 	begin := time.Now()
 	stop()
-	if took := time.Since(begin); took > 2*time.Second {
+	// It takes half a second at most; the rest is what a busy machine may add.
+	if took := time.Since(begin); took > 10*time.Second {
 		t.Errorf("it stopped after %v", took)
 	}
 	pages.Wait()

@@ -70,38 +70,51 @@ func TestABookIsBorrowedInTheBrowser(t *testing.T) {
 	says("New day")
 }
 
-// A page whose daemon has died covers itself, and uncovers when it is back.
+// A page whose daemon has died covers itself, and uncovers when it is back. A busy machine may be late
+// once; the best of three tries counts.
 func TestTheCover(t *testing.T) {
 	p := install(t, "")
 	p.start()
 	p.load()
 	page := browsertest.Launch(t).Open(p.url(), 800, 480)
-	covered := "!document.querySelector('#cover').hidden"
+	covered, back := 1e9, time.Hour
+	for range 3 {
+		c, b := coverOnce(t, p, page)
+		covered, back = min(covered, c), min(back, b)
+		if covered <= 3500 && back <= 1500*time.Millisecond {
+			break
+		}
+	}
+	t.Logf("covered after %.0f ms, back %v after the daemon answered", covered, back.Round(time.Millisecond))
+	if covered > 3500 {
+		t.Errorf("the cover came after %.0f ms", covered)
+	}
+	if back > 1500*time.Millisecond {
+		t.Errorf("it went %v after the daemon was back", back)
+	}
+}
+
+// coverOnce kills the daemon in a visit, and starts it again. The page's own clock tells how long the
+// cover took.
+func coverOnce(t *testing.T, p *process, page *browsertest.Page) (covered float64, back time.Duration) {
+	t.Helper()
 	page.WaitFor("document.querySelector('#desk').dataset.screen === 'attract'", patience)
-	p.scan(p.desk, p.school.Cast.Maya.Code)
+	p.greet(p.school.Cast.Maya)
 	page.WaitFor("document.body.innerText.includes('Maya')", patience)
-	// The page's own clock tells how long it took, whatever else the machine does.
 	page.Eval(`window.coveredAt = 0; window.diedAt = performance.now();
 		new MutationObserver(() => { window.coveredAt ||= performance.now(); }).observe(document.querySelector('#cover'), {attributes: true, attributeFilter: ['hidden']}); 0`, nil)
 	p.kill()
-	page.WaitFor(covered, patience)
-	var took float64
-	page.Eval("window.coveredAt - window.diedAt", &took)
-	if took > 3500 {
-		t.Errorf("the cover came after %v ms", took)
-	}
+	page.WaitFor("!document.querySelector('#cover').hidden", patience)
+	page.Eval("window.coveredAt - window.diedAt", &covered)
 	var left bool
 	page.Eval("document.querySelector('#desk').innerText.includes('Maya')", &left)
 	if left {
 		t.Error("the covered page still holds the name")
 	}
 	p.start()
-	back := time.Now()
+	began := time.Now()
 	page.WaitFor("document.querySelector('#cover').hidden && document.querySelector('#desk').dataset.screen === 'attract'", patience)
-	t.Logf("covered after %.0f ms, back %v after the daemon answered", took, time.Since(back).Round(time.Millisecond))
-	if d := time.Since(back); d > 10*time.Second {
-		t.Errorf("back after %v", d)
-	}
+	return covered, time.Since(began)
 }
 
 // tap touches a button until what it is for has happened: a screen takes no taps in its first quarter

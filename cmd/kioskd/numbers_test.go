@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,6 +20,8 @@ import (
 	"circdesk/cmd/kioskd/control"
 	"circdesk/devices/barcode"
 	"circdesk/devices/devicestest"
+	"circdesk/kiosk"
+	"circdesk/store"
 
 	"github.com/gorilla/websocket"
 )
@@ -74,6 +77,7 @@ func TestNumbers(t *testing.T) {
 	all = append(all, scanToFrame(t, n, program)...)
 	all = append(all, flushes(t, n, program)...)
 	all = append(all, memoryAndStart(t, n, program, "a school")...)
+	all = append(all, imports(t, n, program)...)
 	if n.full {
 		big := n
 		big.patrons, big.copies = 30_000, 1_000_000
@@ -364,6 +368,7 @@ func memoryAndStart(t *testing.T, n size, program, name string) []figure {
 	p.line().visits(1000, 20)
 	rss := field(t, fmt.Sprintf("/proc/%d/status", p.worker()), "VmRSS:") / 1024
 	p.stop()
+	lookUp := lookUps(t, p, n)
 	opened := time.Duration(1 << 62)
 	for range 3 {
 		opened = min(opened, openOnly(t, p))
@@ -372,11 +377,76 @@ func memoryAndStart(t *testing.T, n size, program, name string) []figure {
 	if n.full {
 		bound = 1
 	}
-	figures := []figure{
+	return []figure{
 		{"resident memory with " + name, "MiB", rss, 0, cmp.Or(bound*64, 64)},
 		{"start to ready with " + name + ", beyond opening the files", "s", max(0, (ready - opened).Seconds()), 0, bound},
+		{"look-up of a copy with " + name + ", p50", "us", lookUp, 0, 0},
 	}
-	return figures
+}
+
+// lookUps is how long the store takes to find a copy, in the middle.
+func lookUps(t *testing.T, p *process, n size) float64 {
+	t.Helper()
+	s, err := store.Open(store.Options{Folder: p.path("state"), Kiosk: "LIB-1", Site: "0123", Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var took []time.Duration
+	for i := range 2000 {
+		item := kiosk.ItemID(code("3", i*7919%n.copies))
+		began := time.Now()
+		found := s.Find(kiosk.Find{Item: item})
+		took = append(took, time.Since(began))
+		if found.Copy == nil {
+			t.Fatalf("%s is not found: %+v", item, found)
+		}
+	}
+	return quantile(took, .5)
+}
+
+// imports measures the import of copies against the sqlite3 shell, which puts the same rows into the same
+// table and looks at none of them.
+func imports(t *testing.T, n size, program string) []figure {
+	t.Helper()
+	rows := n.copies
+	if n.full {
+		rows = 300_000
+	}
+	p := bench(t, size{patrons: 10, copies: 10}, program, "")
+	bare := filepath.Join(t.TempDir(), "bare.csv")
+	var ours, theirs bytes.Buffer
+	ours.WriteString("barcode,title_id,title,author,call_number,circ_type,site,status\n")
+	for i := range rows {
+		row := fmt.Sprintf("%s,T%d,The Adventures of Book %d,\"Author, %d\",FIC A%d,regular,0123,available", code("3", i), i, i, i%1000, i%1000)
+		ours.WriteString(row + "\n")
+		theirs.WriteString(row + ",0\n")
+	}
+	if err := os.WriteFile(bare, theirs.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	best, floor := time.Duration(1<<62), time.Duration(1<<62)
+	for i := range n.rounds {
+		began := time.Now()
+		r, err := p.ctl().Import(t.Context(), "copies", bytes.NewReader(ours.Bytes()), control.ImportRequest{Taken: time.Now(), Force: true})
+		if err != nil || r.Loaded != rows {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		best = min(best, time.Since(began))
+		db := filepath.Join(t.TempDir(), fmt.Sprint("bare-", i, ".db"))
+		began = time.Now()
+		cmd := exec.Command("sqlite3", db)
+		cmd.Stdin = strings.NewReader(".read ../../store/schema/cache/0001.sql\n.import --csv " + bare + " copies\n")
+		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+			t.Fatalf("%v: %s", err, out)
+		}
+		floor = min(floor, time.Since(began))
+	}
+	bound := 0.0
+	if n.full {
+		bound = 2
+	}
+	return []figure{{fmt.Sprintf("import of %d copies, best of the rounds", rows), "s", best.Seconds(), floor.Seconds(), bound}}
 }
 
 // openOnly is how long it takes to start a program that opens both databases and reads a row of each.

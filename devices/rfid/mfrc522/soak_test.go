@@ -392,9 +392,7 @@ func TestSoak(t *testing.T) {
 	if good < n/10 || found < n/50 {
 		t.Errorf("of %d operations only %d were good, and %d found a card: this proves nothing", n, good, found)
 	}
-	if now := runtime.NumGoroutine(); now > before {
-		t.Errorf("%d goroutines, before %d", now, before)
-	}
+	nothingLeft(t, before)
 	t.Logf("%d operations, %d good, %d cards found, in %v", n, good, found, time.Since(began).Round(time.Millisecond))
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,7 +67,8 @@ func (s *screen) silent(when string) error {
 }
 
 // console types into scanners whenever it might get through, and reads what comes to the console. First it
-// makes sure that it would notice: an ordinary keyboard does come through.
+// makes sure that it would notice: an ordinary keyboard does come through, and so does a scanner where our
+// rules are missing.
 func (b *bench) console(ctx context.Context) (err error) {
 	tty, err := watch()
 	if err != nil {
@@ -76,6 +78,9 @@ func (b *bench) console(ctx context.Context) (err error) {
 	if err := tty.hearsKeyboards(ctx); err != nil {
 		return err
 	}
+	if err := b.unruled(ctx, tty); err != nil {
+		return err
+	}
 	for _, s := range b.scanners {
 		if !strings.HasPrefix(s.node, "input ") {
 			continue
@@ -83,7 +88,7 @@ func (b *bench) console(ctx context.Context) (err error) {
 		for _, part := range []struct {
 			name string
 			tell func(context.Context, scanner, *screen) error
-		}{{"with the desk", b.heldBack}, {"without the desk", b.unattended}, {"when the desk comes", b.taken}} {
+		}{{"with the desk", b.heldBack}, {"without the desk", b.unattended}, {"when the desk comes", b.taken}, {"on a display", b.displayed}} {
 			if err := part.tell(ctx, s, tty); err != nil {
 				return fmt.Errorf("%s, %s: %w", s.what, part.name, err)
 			}
@@ -94,6 +99,57 @@ func (b *bench) console(ctx context.Context) (err error) {
 	}
 	return nil
 }
+
+// unruled is a fault planted on purpose: without the rules, what a scanner types must be seen.
+func (b *bench) unruled(ctx context.Context, tty *screen) error {
+	const mask = "/etc/udev/rules.d/70-circdesk.rules"
+	if err := errors.Join(systemctl(ctx, "stop", "kioskd"), os.Symlink("/dev/null", mask), systemctl(ctx, "restart", "systemd-udevd")); err != nil {
+		return err
+	}
+	s := b.typist()
+	err := errors.Join(s.plug(ctx), s.appears(ctx), until(ctx, func(ctx context.Context) error {
+		if err := attempt(ctx, s); err != nil {
+			return err
+		}
+		got, err := tty.typed()
+		if err == nil && !bytes.Contains(got, []byte("1111")) {
+			err = errors.New("without our rules nothing that a scanner types reaches the console either")
+		}
+		return err
+	}), s.pull(ctx))
+	err = errors.Join(err, os.Remove(mask), systemctl(ctx, "restart", "systemd-udevd"), systemctl(ctx, "start", "kioskd"), answers(ctx))
+	_, late := tty.typed()
+	return errors.Join(err, late)
+}
+
+// typist is the first scanner that types.
+func (b *bench) typist() scanner {
+	return b.scanners[slices.IndexFunc(b.scanners, func(s scanner) bool { return strings.HasPrefix(s.node, "input ") })]
+}
+
+// displayed types from the very first moment on, and on after the desk was killed outright. udev needs a
+// moment after either; in this, as long as a display session shows the page, the console is deaf.
+func (b *bench) displayed(ctx context.Context, s scanner, tty *screen) (err error) {
+	const unicode, off = 3, 4 // modes of a console's keyboard (linux/kd.h)
+	if err := unix.IoctlSetInt(tty.fd, kdSetKeyboardMode, off); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unix.IoctlSetInt(tty.fd, kdSetKeyboardMode, unicode)) }()
+	if err := errors.Join(s.plug(ctx), s.appears(ctx), b.typeUntilReady(ctx, s, tty)); err != nil {
+		return err
+	}
+	pid, err := number(ctx, "MainPID")
+	if err != nil {
+		return err
+	}
+	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+		return err
+	}
+	return errors.Join(b.typeUntilReady(ctx, s, tty), attempt(ctx, s), gone(ctx, s))
+}
+
+// kdSetKeyboardMode is the request with which a display session makes the console deaf.
+const kdSetKeyboardMode = 0x4B45
 
 // hearsKeyboards types on a keyboard that is no scanner.
 func (s *screen) hearsKeyboards(ctx context.Context) error {
@@ -131,7 +187,7 @@ func (b *bench) heldBack(ctx context.Context, s scanner, tty *screen) error {
 
 // unattended types while no desk runs: from the moment at which udev has seen the scanner.
 func (b *bench) unattended(ctx context.Context, s scanner, tty *screen) error {
-	if err := systemctl(ctx, "stop"); err != nil {
+	if err := systemctl(ctx, "stop", "kioskd"); err != nil {
 		return err
 	}
 	if err := errors.Join(s.plug(ctx), s.appears(ctx), gagged(ctx, s)); err != nil {
@@ -140,7 +196,7 @@ func (b *bench) unattended(ctx context.Context, s scanner, tty *screen) error {
 	if err := attempt(ctx, s); err != nil {
 		return err
 	}
-	return errors.Join(tty.silent("nobody there:"), s.pull(ctx), systemctl(ctx, "start"), answers(ctx))
+	return errors.Join(tty.silent("nobody there:"), s.pull(ctx), systemctl(ctx, "start", "kioskd"), answers(ctx))
 }
 
 // taken types all the time from the moment at which udev has seen the scanner until the desk has it.
@@ -148,21 +204,24 @@ func (b *bench) taken(ctx context.Context, s scanner, tty *screen) error {
 	if err := errors.Join(s.plug(ctx), s.appears(ctx), gaggedOrGrabbed(ctx, s)); err != nil {
 		return err
 	}
-	for {
+	return errors.Join(b.typeUntilReady(ctx, s, tty), attempt(ctx, s), gone(ctx, s))
+}
+
+// typeUntilReady types again and again until the desk has the scanner.
+func (b *bench) typeUntilReady(ctx context.Context, s scanner, tty *screen) error {
+	return until(ctx, func(ctx context.Context) error {
 		if err := attempt(ctx, s); err != nil {
 			return err
 		}
 		if err := tty.silent("while the desk took it:"); err != nil {
-			return err
+			return fmt.Errorf("%w: %w", errLeak, err)
 		}
 		d, err := device(ctx, s.name)
-		if err != nil {
-			return err
+		if err == nil && d.State != "ready" {
+			err = fmt.Errorf("%s is %s", s.name, d.State)
 		}
-		if d.State == "ready" {
-			return errors.Join(attempt(ctx, s), gone(ctx, s))
-		}
-	}
+		return err
+	})
 }
 
 // attempt types as a scanner does that does not ask whether anybody listens: what is not taken is lost.
@@ -218,10 +277,10 @@ func inputNode(id string) (string, error) {
 	return "/dev/input/" + filepath.Base(events[0]), nil
 }
 
-func systemctl(ctx context.Context, verb string) error {
-	out, err := exec.CommandContext(ctx, "systemctl", verb, "kioskd").CombinedOutput()
+func systemctl(ctx context.Context, verb, unit string) error {
+	out, err := exec.CommandContext(ctx, "systemctl", verb, unit).CombinedOutput()
 	if err != nil {
-		err = fmt.Errorf("systemctl %s kioskd: %w: %s", verb, err, out)
+		err = fmt.Errorf("systemctl %s %s: %w: %s", verb, unit, err, out)
 	}
 	return err
 }

@@ -64,6 +64,9 @@ func device(ctx context.Context, name string) (control.Device, error) {
 // takes many seconds for what a Pi does in one.
 const patience = 90 * time.Second
 
+// errLeak is what no waiting mends: the console got something.
+var errLeak = errors.New("a leak")
+
 // until looks again and again until look is content, and returns its last complaint if it never is.
 func until(ctx context.Context, look func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -72,8 +75,8 @@ func until(ctx context.Context, look func(context.Context) error) error {
 	defer again.Stop()
 	for last := errors.New("never looked"); ; {
 		err := look(ctx)
-		if err == nil {
-			return nil
+		if err == nil || errors.Is(err, errLeak) {
+			return err
 		}
 		if ctx.Err() == nil {
 			last = err

@@ -182,12 +182,15 @@ func uhid() scanner {
 
 // there tells whether a scanner's node is there.
 func (s scanner) there() (bool, error) {
-	id, isInput := strings.CutPrefix(s.node, "input ")
-	if !isInput {
-		found, err := filepath.Glob(s.node)
+	if id, isRaw := strings.CutPrefix(s.node, "hidraw "); isRaw {
+		node, err := rawNode(id)
+		return node != "", err
+	}
+	if id, isInput := strings.CutPrefix(s.node, "input "); isInput {
+		found, err := inputs(id)
 		return len(found) > 0, err
 	}
-	found, err := inputs(id)
+	found, err := filepath.Glob(s.node)
 	return len(found) > 0, err
 }
 

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"unsafe"
 
 	"circdesk/devices/devicestest"
 
@@ -200,9 +201,39 @@ func ftdi() scanner {
 			}
 			return order("unplug")
 		},
-		scan:  func(_ context.Context, code string) error { return order("send %q", code+"\r") },
-		begin: func(_ context.Context, half string) error { return order("send %q", half) },
+		scan: func(_ context.Context, code string) error { return order("send %q", code+"\r") },
+		begin: func(ctx context.Context, half string) error {
+			before, err := received("/dev/ttyUSB0")
+			if err != nil {
+				return err
+			}
+			if err := order("send %q", half); err != nil {
+				return err
+			}
+			return until(ctx, func(context.Context) error {
+				now, err := received("/dev/ttyUSB0")
+				if err == nil && now < before+len(half) {
+					err = fmt.Errorf("%d of %d bytes have come", now-before, len(half))
+				}
+				return err
+			})
+		},
 	}
+}
+
+// received is how many bytes a serial port has got so far. It may be in use.
+func received(path string) (int, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(fd)
+	var counters [20]int32 // struct serial_icounter_struct (linux/serial.h)
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.TIOCGICOUNT, uintptr(unsafe.Pointer(&counters)))
+	if errno != 0 {
+		return 0, fmt.Errorf("count what %q has received: %w", path, errno)
+	}
+	return int(counters[4]), nil
 }
 
 // pos is a scanner in HID-POS mode.
@@ -217,7 +248,7 @@ func pos() scanner {
 		return report(ctx, path, reports)
 	}
 	return scanner{
-		name: "hidpos", what: "HID-POS (hidraw)", node: "/dev/hidraw*", plug: g.plug, pull: g.pull,
+		name: "hidpos", what: "HID-POS (hidraw)", node: "hidraw 00000C2E:00000B67", plug: g.plug, pull: g.pull,
 		scan: func(ctx context.Context, code string) error {
 			return send(ctx, devicestest.POSReports("]C0", code))
 		},

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -88,14 +89,15 @@ func (b *bench) end(ctx context.Context, signal unix.Signal, said string) error 
 
 // logged makes sure that systemd said so of the unit.
 func logged(ctx context.Context, text string) error {
-	out, err := exec.CommandContext(ctx, "journalctl", "-q", "-b", "-u", "kioskd", "-o", "cat", "-n", "60").Output()
+	out, err := exec.CommandContext(ctx, "journalctl", "-q", "-b", "-o", "cat", "_PID=1", "UNIT=kioskd.service").Output()
 	if err == nil && !strings.Contains(string(out), text) {
 		err = fmt.Errorf("systemd did not say %q of the unit", text)
 	}
 	return err
 }
 
-// probe says of each path how it can be opened: "w" to write, "r" to read, "-" not at all.
+// probe says of each path how it can be opened: "w" to write, "r" to read, "busy" if somebody has it for
+// himself alone, "-" not at all.
 func probe(w io.Writer, paths []string) error {
 	for _, path := range paths {
 		verdict := "-"
@@ -104,12 +106,16 @@ func probe(w io.Writer, paths []string) error {
 			name string
 		}{{unix.O_RDONLY, "r"}, {unix.O_RDWR, "w"}} {
 			fd, err := unix.Open(path, way.flag|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
-			if err == nil {
+			switch {
+			case err == nil:
 				verdict = way.name
-				err = unix.Close(fd)
-			}
-			if err != nil && !errors.Is(err, unix.EACCES) && !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EROFS) {
-				verdict += "(" + err.Error() + ")"
+				if err := unix.Close(fd); err != nil {
+					return err
+				}
+			case errors.Is(err, unix.EBUSY):
+				verdict = "busy"
+			case !errors.Is(err, unix.EACCES) && !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EROFS) && !errors.Is(err, unix.EISDIR):
+				verdict = err.Error()
 			}
 		}
 		if _, err := fmt.Fprintf(w, "%s %s\n", path, verdict); err != nil {
@@ -160,23 +166,28 @@ func within(ctx context.Context, paths []string) (map[string]string, error) {
 	return said, err
 }
 
+// forbidden are devices that are no business of the desk's.
+func forbidden() []string {
+	return []string{"/dev/vda", "/dev/mem", "/dev/kmsg", "/dev/tty1", "/dev/vcs1", "/dev/console", "/dev/ttyGS0", "/dev/uhid",
+		"/dev/bench-board", "/dev/hwrng"}
+}
+
 // sandbox plugs everything in and opens it, and what is none of the desk's business, from within the unit.
-func (b *bench) sandbox(ctx context.Context) error {
+// The forbidden devices are made open to everybody before, so that nothing but the unit is in the way.
+func (b *bench) sandbox(ctx context.Context) (err error) {
+	ordinary := &virtual{}
+	if err := ordinary.create("Ordinary Keys", "O1", 0x046D, 0xC31C, keyboardDescriptor()); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, ordinary.destroy()) }()
 	for _, s := range b.scanners {
 		if err := ready(ctx, s); err != nil {
 			return err
 		}
 	}
-	event, err := inputNode("0c2e:0b61")
+	want, err := expectations()
 	if err != nil {
 		return err
-	}
-	want := map[string]string{
-		"/dev/ttyACM0": "w", "/dev/ttyUSB0": "w", "/dev/hidraw-pos": "w", event: "r",
-		"/dev/spidev0.0": "w", "/dev/spidev0.1": "w", "/dev/gpiochip0": "w",
-		"/dev/vda": "-", "/dev/mem": "-", "/dev/kmsg": "-", "/dev/tty1": "-", "/dev/ttyGS0": "-", "/dev/uhid": "-",
-		"/dev/bench-board": "-", "/dev/uinput": "-", "/etc/shadow": "-", "/etc/passwd": "r", "/root": "-",
-		"/proc/kcore": "-", "/sys/kernel/config": "-", "/usr/bin/kioskd": "r",
 	}
 	var paths []string
 	for path := range want {
@@ -196,4 +207,48 @@ func (b *bench) sandbox(ctx context.Context) error {
 		wrong = append(wrong, gone(ctx, s))
 	}
 	return errors.Join(wrong...)
+}
+
+// expectations are how paths can be opened from within the unit. The serial ports are the desk's alone.
+func expectations() (map[string]string, error) {
+	want := map[string]string{
+		"/dev/ttyACM0": "busy", "/dev/ttyUSB0": "busy", "/dev/spidev0.0": "w", "/dev/spidev0.1": "w", "/dev/gpiochip0": "w",
+		"/etc/shadow": "-", "/root": "-", "/usr/bin/kioskd": "r", "/etc/circdesk/kiosk.toml": "r", "/var/lib/circdesk/journal.db": "w",
+	}
+	for id, verdict := range map[string]string{"05e0:1200": "r", "0c2e:0b61": "r"} {
+		path, err := inputNode(id)
+		if err != nil {
+			return nil, err
+		}
+		want[path] = verdict
+	}
+	for id, verdict := range map[string]string{"00000C2E:00000B67": "w", "0000046D:0000C31C": "-"} {
+		path, err := rawNode(id)
+		if err == nil && path == "" {
+			err = fmt.Errorf("no hidraw node of %s", id)
+		}
+		if err != nil {
+			return nil, err
+		}
+		want[path] = verdict
+	}
+	for _, path := range forbidden() {
+		if err := os.Chmod(path, 0o666); err != nil {
+			return nil, err
+		}
+		want[path] = "-"
+	}
+	return want, nil
+}
+
+// rawNode is the hidraw node of what has these numbers, as the kernel writes them; "" if there is none.
+func rawNode(id string) (string, error) {
+	all, err := filepath.Glob("/sys/class/hidraw/hidraw*")
+	for _, dir := range all {
+		// A device may go while we look.
+		if text, _ := os.ReadFile(filepath.Join(dir, "device/uevent")); strings.Contains(string(text), ":"+id+"\n") {
+			return "/dev/" + filepath.Base(dir), nil
+		}
+	}
+	return "", err
 }

@@ -78,6 +78,9 @@ func (b *bench) run(ctx context.Context) (err error) {
 		return fmt.Errorf("install: %w", err)
 	}
 	err = b.tell(ctx, m, "desk")
+	if m.broken() {
+		return errors.Join(err, fmt.Errorf("the machine itself ended: %v\n%s", m.qemu.ProcessState, m.said.String()))
+	}
 	if b.after != "" {
 		return errors.Join(err, m.shell(ctx, b.after))
 	}

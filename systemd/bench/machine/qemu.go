@@ -22,6 +22,7 @@ type machine struct {
 	folder string // of this run: its disk and sockets
 	qemu   *exec.Cmd
 	ended  chan struct{} // closed when qemu has
+	said   bytes.Buffer  // its complaints; to be read when it has ended
 	port   int           // of the agent
 	qmp    *monitor
 	ftdi   int // serial scanners plugged in so far, from outside
@@ -80,20 +81,23 @@ func (m *machine) start(ctx context.Context, more ...string) error {
 	}
 	m.qemu = exec.Command(emulator(m.arch), append(m.arguments(), more...)...)
 	m.qemu.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	var said bytes.Buffer
-	m.qemu.Stderr = &said
+	m.said.Reset()
+	m.qemu.Stderr = &m.said
 	if err := m.qemu.Start(); err != nil {
 		return err
 	}
 	m.ended = make(chan struct{})
-	go func() { _ = m.qemu.Wait(); close(m.ended) }()
+	go func() {
+		defer close(m.ended)
+		_ = m.qemu.Wait() // its ProcessState says the same
+	}()
 	err = m.until(ctx, restoreTime, "its monitor", func(ctx context.Context) (err error) {
 		m.qmp, err = dial(ctx, filepath.Join(m.folder, "qmp"))
 		return err
 	})
 	if err != nil {
 		m.cut()
-		return fmt.Errorf("%w\n%s", err, said.String())
+		return fmt.Errorf("%w\n%s", err, m.said.String())
 	}
 	return nil
 }
@@ -184,6 +188,16 @@ func (m *machine) cut() {
 	}
 }
 
+// broken tells whether the emulator has ended by itself.
+func (m *machine) broken() bool {
+	select {
+	case <-m.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // until tries again and again until try succeeds or the machine ends.
 func (m *machine) until(ctx context.Context, limit time.Duration, what string, try func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
@@ -197,7 +211,7 @@ func (m *machine) until(ctx context.Context, limit time.Duration, what string, t
 		}
 		select {
 		case <-m.ended:
-			return fmt.Errorf("the machine ended while we waited for %s: %w", what, err)
+			return fmt.Errorf("the machine ended while we waited for %s: %w: %v\n%s", what, err, m.qemu.ProcessState, m.said.String())
 		case <-ctx.Done():
 			return fmt.Errorf("wait for %s: %w", what, err)
 		case <-again.C:
