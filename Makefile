@@ -33,12 +33,12 @@ vet:
 lint:
 	$(GO) run $(STATICCHECK) ./...
 
+# What kills, damages and wears on runs again below without the race detector, in its full number.
 race:
-	$(GO) test -race -timeout 15m ./...
+	CIRCDESK_KILLS=30 CIRCDESK_ROT=30 CIRCDESK_SOAK=2000 $(GO) test -race -timeout 15m ./...
 
-# The race detector makes these ten times as slow and finds nothing in them.
-crashes:
-	$(GO) test -count=1 -timeout 15m -v -run 'PowerCut|CrashExplorer' ./store
+crashes: ## 10,000 power cuts, 300 kills, 300 damages
+	$(GO) test -count=1 -timeout 15m -run 'PowerCut|CrashExplorer|Kill|Rot' ./store
 
 fuzzed:
 	@systemd/fuzz.sh 10s

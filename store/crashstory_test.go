@@ -75,6 +75,7 @@ func (w *teller) record(n int) {
 			return err
 		}
 		acknowledge()
+		w.Follow()
 		return nil
 	})
 }

@@ -71,6 +71,7 @@ func (d *desk) record(acts ...kiosk.Act) {
 	if err := d.Record(acts); err != nil {
 		d.t.Fatal(err)
 	}
+	d.Follow() // as the loop does once the screen has been shown
 }
 
 func (d *desk) lend(patron kiosk.PatronID, item kiosk.ItemID) kiosk.Act {

@@ -78,7 +78,7 @@ func (d *day) again() {
 }
 
 // hurry is how long a step of the script may take before the next one comes, whatever is wrong.
-const hurry = 3 * time.Second
+const hurry = 1500 * time.Millisecond
 
 // script plays the day under wrap until it is over or the daemon has ended, and returns the keys that
 // screens have shown as done.
@@ -100,8 +100,9 @@ func (d *day) script(wrap []string) []string {
 		port *devicestest.Port
 		code string
 	}{
-		{d.desk, cast.Maya.Code}, {d.desk, cast.Plain[0].Code}, {d.desk, cast.Plain[1].Code}, {d.bin, cast.OnLoan.Code},
-		{d.desk, cast.CanRenew.Code}, {d.desk, cast.Renewable.Code}, {d.bin, cast.Plain[0].Code},
+		{d.bin, cast.OnLoan.Code}, {d.bin, cast.Wanted.Code}, // the slot first: a visit would hide it
+		{d.desk, cast.Maya.Code}, {d.desk, cast.Plain[0].Code}, {d.desk, cast.Plain[1].Code},
+		{d.desk, cast.CanRenew.Code}, {d.desk, cast.Renewable.Code},
 	} {
 		before, _ := d.screen()
 		ctx, cancel := context.WithTimeout(d.t.Context(), hurry)
