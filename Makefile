@@ -38,7 +38,7 @@ race:
 	CIRCDESK_KILLS=30 CIRCDESK_ROT=30 CIRCDESK_SOAK=2000 $(GO) test -race -timeout 15m ./...
 
 crashes: ## 10,000 power cuts, 300 kills, 300 damages
-	$(GO) test -count=1 -timeout 15m -run 'PowerCut|CrashExplorer|Kill|Rot' ./store
+	$(GO) test -count=1 -timeout 15m -run 'PowerCut|CrashExplorer|Kill|Rot|Damage' ./store
 
 fuzzed:
 	@systemd/fuzz.sh 10s
@@ -58,7 +58,7 @@ crash: ## 1,000,000 disks that a power cut could leave
 	CIRCDESK_CRASH=1000000 $(GO) test -count=1 -v -run 'PowerCut|CrashExplorer' -timeout 12h ./store
 
 rot: ## 10,000 damages to the files
-	CIRCDESK_ROT=10000 $(GO) test -count=1 -v -run Rot -timeout 2h ./store
+	CIRCDESK_ROT=10000 $(GO) test -count=1 -v -run 'Rot|Damage' -timeout 2h ./store
 
 syscalls: ## every fault at every system call of a scripted day
 	CIRCDESK_SYSCALLS=all $(GO) test -count=1 -v -run 'EverySystemCall|LyingDisk' -timeout 4h ./cmd/kioskd

@@ -175,6 +175,9 @@ func match(raw any) (Match, error) {
 func readILS(t *table, state string) ILS {
 	defer t.end()
 	ils := ILS{Kind: value(t, "kind", "none", oneOf("none", "destiny", "sip2"))}
+	if ils.Kind == "destiny" || ils.Kind == "sip2" {
+		t.note(join(t.path, "kind"), "entries are kept in the queue; delivery to %q comes with a later version", ils.Kind)
+	}
 	for _, kind := range []string{"destiny", "sip2"} {
 		if t.has(kind) && ils.Kind != "" && ils.Kind != kind {
 			t.note(join(t.path, kind), "has no effect while ils.kind is %q", ils.Kind)
