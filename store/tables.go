@@ -16,7 +16,8 @@ func behind(kind string) string { return "behind_" + kind }
 type Imported struct {
 	Kind      string
 	At, Taken time.Time
-	Rows      int
+	Rows      int // that were loaded
+	Bad       int // that were left out
 }
 
 // LastImport is the last file that was loaded; false if there was none.
@@ -30,7 +31,7 @@ func (s *Store) LastImport() (Imported, bool) {
 			last = i
 		}
 	}
-	return Imported{last.kind, time.UnixMicro(last.at).In(s.o.Zone), last.takenAt().In(s.o.Zone), last.kept}, last.kind != ""
+	return Imported{last.kind, time.UnixMicro(last.at).In(s.o.Zone), last.takenAt().In(s.o.Zone), last.kept, last.bad}, last.kind != ""
 }
 
 // Age is how long ago the snapshot was taken: the oldest of the files of patrons, copies and loans, by

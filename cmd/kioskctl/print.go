@@ -75,7 +75,11 @@ func (t *tool) lastImport(i *control.Imported) string {
 	if i == nil {
 		return "none"
 	}
-	return fmt.Sprintf("%s, %s, %s", i.Kind, count(i.Rows, "row", "rows"), t.ago(i.At))
+	bad := ""
+	if i.Bad > 0 {
+		bad = fmt.Sprintf(" and %d bad", i.Bad)
+	}
+	return fmt.Sprintf("%s, %s%s, %s", i.Kind, count(i.Rows, "row", "rows"), bad, t.ago(i.At))
 }
 
 func (t *tool) deviceTable(all []control.Device) string {

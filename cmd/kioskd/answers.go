@@ -33,7 +33,7 @@ func (a *answers) Status(ctx context.Context) (control.Status, error) {
 		st.CacheAgeS = new(int64(age.Seconds()))
 	}
 	if i, ok := d.store.LastImport(); ok {
-		st.LastImport = &control.Imported{Kind: i.Kind, At: i.At, Taken: i.Taken, Rows: i.Rows}
+		st.LastImport = &control.Imported{Kind: i.Kind, At: i.At, Taken: i.Taken, Rows: i.Rows, Bad: i.Bad}
 	}
 	for _, alarm := range s.Alarms {
 		st.Alarms = append(st.Alarms, control.Alarm{Code: alarm.Alarm, Text: web.Sentence(alarm.Alarm), Since: alarm.Since})
@@ -47,7 +47,7 @@ func (a *answers) libraryIs(s kiosk.State) string {
 	switch {
 	case a.d.library == nil && a.d.config.ILS.Kind == "none":
 		return "none"
-	case s.Offline:
+	case s.Offline, a.d.library == nil: // nobody delivers to it yet
 		return "down"
 	}
 	return "up"

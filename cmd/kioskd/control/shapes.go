@@ -75,7 +75,8 @@ type Imported struct {
 	Kind  string    `json:"kind"`
 	At    time.Time `json:"at"`
 	Taken time.Time `json:"taken"` // when the library system wrote it
-	Rows  int       `json:"rows"`
+	Rows  int       `json:"rows"`  // that were loaded
+	Bad   int       `json:"bad"`   // that were left out
 }
 
 // An Alarm is a standing trouble.
