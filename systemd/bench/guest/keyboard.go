@@ -128,12 +128,15 @@ func (v *virtual) serve(f *os.File) {
 	}
 }
 
+// keyPace is how often a scanner that types is asked for its next report.
+const keyPace = 3 * time.Millisecond
+
 // send has it send reports, at a scanner's pace.
 func (v *virtual) send(reports [][]byte) error {
 	if v.f == nil {
 		return errors.New("it is not plugged in")
 	}
-	pace := time.NewTicker(2 * time.Millisecond)
+	pace := time.NewTicker(keyPace)
 	defer pace.Stop()
 	for _, r := range reports {
 		<-pace.C

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 	"unsafe"
 
 	"circdesk/devices/devicestest"
@@ -270,7 +271,8 @@ func (g gadget) hidNode() (string, error) {
 	return "/dev/" + filepath.Base(link), err
 }
 
-// report sends reports through a HID gadget, each once the other side has taken the one before.
+// report sends reports through a HID gadget, at a scanner's pace and each once the other side has taken the
+// one before.
 func report(ctx context.Context, path string, reports [][]byte) error {
 	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -282,7 +284,10 @@ func report(ctx context.Context, path string, reports [][]byte) error {
 			return err
 		}
 	}
+	pace := time.NewTicker(keyPace)
+	defer pace.Stop()
 	for _, r := range reports {
+		<-pace.C
 		if _, err := f.Write(r); err != nil {
 			return fmt.Errorf("send a report through %q: %w", path, err)
 		}

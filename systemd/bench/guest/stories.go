@@ -52,10 +52,6 @@ func (s scanner) appears(ctx context.Context) error {
 
 // borrow has somebody borrow books with a scanner that is ready.
 func (b *bench) borrow(ctx context.Context, s scanner, books int) error {
-	since, err := head(ctx)
-	if err != nil {
-		return err
-	}
 	before, err := status(ctx)
 	if err != nil {
 		return err
@@ -75,7 +71,7 @@ func (b *bench) borrow(ctx context.Context, s scanner, books int) error {
 		if err := s.scan(ctx, book); err != nil {
 			return fmt.Errorf("scan book %d: %w", n+1, err)
 		}
-		if err := lent(ctx, since, who.code, book); err != nil {
+		if err := lent(ctx, before.Entries, who.code, book); err != nil {
 			return err
 		}
 	}

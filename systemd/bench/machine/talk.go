@@ -147,8 +147,10 @@ func (m *machine) obey(ctx context.Context, order string) error {
 	switch what {
 	case "plug":
 		m.ftdi++
-		return m.qmp.do(nil, "device_add", map[string]any{"driver": "usb-serial", "id": "ftdi" + strconv.Itoa(m.ftdi),
-			"bus": "usb.0", "port": "1", "chardev": "ftdi", "serial": "FT1", "always-plugged": true})
+		device := map[string]any{"driver": "usb-serial", "id": "ftdi" + strconv.Itoa(m.ftdi), "bus": "usb.0", "port": "1",
+			"chardev": "ftdi", "serial": "FT1", "always-plugged": true}
+		// The one that was pulled out gives its line up a moment later.
+		return m.until(ctx, answerTime, "an adapter", func(context.Context) error { return m.qmp.do(nil, "device_add", device) })
 	case "unplug":
 		return m.qmp.do(nil, "device_del", map[string]string{"id": id})
 	case "send":
