@@ -4,10 +4,12 @@ GO          ?= go
 BIN         ?= bin
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 1m
+ARCH        ?= arm64
+REPEAT      ?= 50
 BUILD       := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w"
 
 .DEFAULT_GOAL := build
-.PHONY: build cross demo test tools format vet lint race units crashes fuzzed fuzz kills crash rot syscalls soak soak-chips bench screens
+.PHONY: build cross demo test tools format vet lint race units crashes fuzzed fuzz kills crash rot syscalls soak soak-chips bench machine screens
 
 build: ## the programs for this machine, below bin/
 	$(BUILD) -o $(BIN)/ ./cmd/kioskd ./cmd/kioskctl
@@ -71,6 +73,9 @@ soak-chips: ## 1,000,000 operations on each simulated chip
 
 bench: ## the numbers, each against a floor in the same run
 	CIRCDESK_NUMBERS=full $(GO) test -count=1 -v -run 'TestNumbers$$' -timeout 2h ./cmd/kioskd
+
+machine: ## the desk under its real unit on a real kernel in QEMU; ARCH=amd64 and REPEAT=3 are quicker
+	$(GO) run ./systemd/bench/machine -arch $(ARCH) -repeat $(REPEAT)
 
 screens: ## the README's pictures
 	CIRCDESK_SCREENSHOTS=1 $(GO) test -count=1 -run TestPictures ./web

@@ -130,7 +130,7 @@ func (c *cast) book() (string, error) {
 		return "", err
 	}
 	_, err = fmt.Fprintln(f, code)
-	return code, errors.Join(err, f.Close())
+	return code, errors.Join(err, f.Sync(), f.Close()) // the power will be cut
 }
 
 // rows reads a CSV file by its header.

@@ -140,5 +140,6 @@ systemd-sysusers 2>/dev/null && systemd-tmpfiles --create circdesk.conf && syste
 modprobe bench-board
 bench-guest config
 systemctl daemon-reload && systemctl -q enable --now kioskd
-bench-guest school`)
+bench-guest school
+sync`) // the power will be cut soon, as it seldom is after an installation
 }
