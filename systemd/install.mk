@@ -5,7 +5,7 @@
 # BIN is the folder in which kioskd and kioskctl were built. A configuration that is there already stays.
 # On the machine itself (no DESTDIR), this starts the desk:
 #
-#   systemd-sysusers && systemd-tmpfiles --create && udevadm control --reload && udevadm trigger
+#   systemd-sysusers && systemd-tmpfiles --create && systemctl restart systemd-udevd && udevadm trigger
 #   systemctl daemon-reload && systemctl enable --now kioskd
 
 BIN     ?= bin
