@@ -18,6 +18,9 @@ func (c *cache) project(r *row) error {
 // projectTag keeps what is still to be done to an item's tags.
 func (c *cache) projectTag(r *row) error {
 	wish := func(w kiosk.TagWish) error {
+		if c.o.NoTags {
+			return nil
+		}
 		return c.w.exec("INSERT OR REPLACE INTO tags VALUES (?, ?, ?)", summed(r.item, string(w))...)
 	}
 	done := func(w kiosk.TagWish) error {

@@ -33,6 +33,7 @@ type Options struct {
 	Now       func() time.Time     // nil: time.Now
 	Log       *slog.Logger         // nil: nobody reads it
 	Ballast   int64                // bytes kept free for returns when the disk is full; 0: 16 MiB
+	NoTags    bool                 // the desk reads no tags: what is to be done to them is not kept
 
 	// Card makes the keyed digest of a card chip's number, as it stands in files of cards; nil: files
 	// tell of no cards.

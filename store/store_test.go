@@ -408,3 +408,15 @@ func TestWithoutALibrarySystemEntriesAreConfirmed(t *testing.T) {
 		t.Errorf("%+v", e[0])
 	}
 }
+
+// A desk without a reader keeps no wishes about tags that it will never see.
+func TestWithoutAReaderNoWishIsKept(t *testing.T) {
+	for noTags, want := range map[bool]kiosk.TagWish{false: kiosk.WishClear, true: ""} {
+		d := openDesk(t, func(o *Options) { o.NoTags = noTags })
+		d.school()
+		d.lend("21", "31")
+		if c := d.copyOf("31"); !c.Out || c.Pending != want {
+			t.Errorf("NoTags %v: out %v, pending %q", noTags, c.Out, c.Pending)
+		}
+	}
+}

@@ -178,7 +178,7 @@ func (l *line) scan(code string, shows func(frame) bool) time.Duration {
 func (l *line) visits(first, books int) []time.Duration {
 	l.t.Helper()
 	var took []time.Duration
-	pause := time.NewTicker(2 * time.Millisecond)
+	pause := time.NewTicker(6 * time.Millisecond) // more than 200 codes a second would be taken for noise
 	defer pause.Stop()
 	session := ""
 	for i := range books {
