@@ -154,6 +154,7 @@ type explorer struct {
 	folders []string // one for each worker
 	hash    maphash.Seed
 	try     func(promise, string, crashImage) error
+	log     func(format string, args ...any)
 
 	mu     sync.Mutex
 	seen   map[uint64]bool
@@ -164,7 +165,7 @@ type explorer struct {
 }
 
 func newExplorer(t testing.TB, seed uint64, wanted int) *explorer {
-	x := &explorer{seed: seed, wanted: wanted, hash: maphash.MakeSeed(), try: promise.survives, seen: map[uint64]bool{}}
+	x := &explorer{seed: seed, wanted: wanted, hash: maphash.MakeSeed(), try: promise.survives, log: t.Logf, seen: map[uint64]bool{}}
 	dir := shelf(t)
 	for i := range runtime.GOMAXPROCS(0) {
 		x.folders = append(x.folders, filepath.Join(dir, fmt.Sprint(i)))
@@ -265,7 +266,9 @@ func (x *explorer) known(l *reel, p promise, m crashImage) bool {
 		return true
 	}
 	x.seen[sum] = true
-	x.images++
+	if x.images++; x.images%50_000 == 0 {
+		x.log("%d images, %d failures", x.images, len(x.found))
+	}
 	return false
 }
 

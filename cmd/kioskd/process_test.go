@@ -181,22 +181,30 @@ func (p *process) run(cmd *exec.Cmd) {
 	go func(gone chan error) { gone <- cmd.Wait() }(p.gone)
 }
 
-// waitFor asks again and again until something is so.
+// waitFor asks a running daemon again and again until something is so.
 func (p *process) waitFor(what string, is func() bool) {
 	p.t.Helper()
-	deadline := time.After(patience)
-	for again := time.NewTicker(5 * time.Millisecond); ; {
+	p.waitUntil(what, func() bool {
 		select {
 		case err := <-p.gone:
 			p.gone <- err
 			p.t.Fatalf("waiting for %s: the daemon has ended: %v", what, err)
+		default:
+		}
+		return is()
+	})
+}
+
+// waitUntil asks again and again until something is so.
+func (p *process) waitUntil(what string, is func() bool) {
+	p.t.Helper()
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.After(patience); !is(); {
+		select {
 		case <-deadline:
 			p.t.Fatalf("waited %v for %s; the screen: %s", patience, what, p.screenText())
 		case <-again.C:
-		}
-		if is() {
-			again.Stop()
-			return
 		}
 	}
 }
@@ -211,7 +219,15 @@ func (p *process) kill() {
 	}
 	p.cmd.Process.Kill()
 	<-p.gone
+	p.ended()
+}
+
+// ended notes that the daemon is no more.
+func (p *process) ended() {
 	p.cmd = nil
+	for _, port := range []*devicestest.Port{p.desk, p.bin} {
+		p.waitUntil(port.Path()+" to be given up", func() bool { return port.Abandoned() == nil })
+	}
 }
 
 // worker is the process id of the daemon itself, whatever it runs in.
@@ -236,7 +252,7 @@ func (p *process) stop() (time.Duration, error) {
 	began := time.Now()
 	syscall.Kill(p.worker(), syscall.SIGTERM)
 	err := <-p.gone
-	p.cmd = nil
+	p.ended()
 	return time.Since(began), err
 }
 

@@ -92,6 +92,19 @@ func (p *Port) WaitOpen(ctx context.Context) error {
 	}
 }
 
+// Abandoned says that whoever had the port open has ended, so that Type waits for
+// the next. The terminal's settings outlive a killed program, and the next one has
+// the port open for a moment before it throws away what was typed earlier.
+func (p *Port) Abandoned() error {
+	if p.master == nil {
+		return nil
+	}
+	if ready, err := isRead(p.master); ready || err != nil {
+		return errors.Join(fmt.Errorf("abandon %q: it is still read", p.path), err)
+	}
+	return nil
+}
+
 // Type waits for a reader and sends s to it. It gives up at ctx's deadline, also
 // when the reader takes no more.
 func (p *Port) Type(ctx context.Context, s string) error {

@@ -2,6 +2,7 @@ package scanner
 
 import (
 	"bytes"
+	"cmp"
 	"time"
 )
 
@@ -27,19 +28,18 @@ const (
 // other byte below 20 hex is dropped. An AIM identifier in front stays.
 //
 // Silence is trusted less once a suffix was seen: such a scanner that stops in
-// the middle of a code was cut off, and the half of a code may be somebody
-// else's number.
+// the middle of a code was cut off, or the machine is busy and the rest is to
+// come, and the half of a code may be somebody else's number.
 //
 // The zero Framer is ready and ends a code by silence at once.
 type Framer struct {
 	Idle     time.Duration // a pause this long ends a code without a suffix
 	Patience time.Duration // the same for a scanner that has sent a suffix before
+	Suffix   *bool         // the last code ended with a suffix; nil: nothing is known of the time before
 
-	code   []byte // collected so far, at most MaxCode
-	long   bool   // the code was too long: skip up to its end
-	stale  bool   // a pause has come: the next byte does not belong to code
-	suffix bool   // the last code ended with a suffix
-	drops  uint64
+	code  []byte // collected so far, at most MaxCode
+	long  bool   // the code was too long: skip up to its end
+	drops uint64
 }
 
 // Feed takes the next bytes and returns the codes that end in them, none of them
@@ -62,9 +62,6 @@ func (f *Framer) feed(b byte) []byte {
 		f.Reset()
 		return nil
 	}
-	if f.stale {
-		f.Reset()
-	}
 	switch {
 	case f.long:
 	case b < ' ' && !f.belongs(b):
@@ -86,14 +83,18 @@ func (f *Framer) belongs(b byte) bool {
 // Quiet says that nothing has come for gap, which makes what was collected a
 // code if the pause is long enough. It returns nil if there is none.
 func (f *Framer) Quiet(gap time.Duration) []byte {
-	if gap < f.Idle || len(f.code) == 0 && !f.long {
-		return nil
-	}
-	f.stale = true
-	if f.suffix && gap < f.Patience {
+	if !f.ends(gap) || len(f.code) == 0 && !f.long {
 		return nil
 	}
 	return f.end(false)
+}
+
+// ends tells whether a silence of gap is the end of a code.
+func (f *Framer) ends(gap time.Duration) bool {
+	if f.Suffix != nil && *f.Suffix {
+		return gap >= f.Patience
+	}
+	return gap >= f.Idle
 }
 
 // Reset drops what was collected: its end will not come.
@@ -101,7 +102,7 @@ func (f *Framer) Reset() {
 	if len(f.code) > 0 {
 		f.drops++
 	}
-	f.code, f.long, f.stale = f.code[:0], false, false
+	f.code, f.long = f.code[:0], false
 }
 
 // Drops returns how many codes and control bytes were thrown away so far.
@@ -111,9 +112,10 @@ func (f *Framer) Drops() uint64 { return f.drops }
 func (f *Framer) end(suffix bool) []byte {
 	code := f.code
 	if len(code) > 0 || f.long {
-		f.suffix = suffix
+		f.Suffix = cmp.Or(f.Suffix, new(bool))
+		*f.Suffix = suffix
 	}
-	f.code, f.long, f.stale = f.code[:0], false, false
+	f.code, f.long = f.code[:0], false
 	if len(code) == 0 {
 		return nil
 	}

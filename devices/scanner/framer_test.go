@@ -62,7 +62,7 @@ func TestFraming(t *testing.T) {
 		{"an over-long code, ended by silence", []string{long, "99", "~80ms", "1\r"}, "1", 1},
 		{"an over-long code, ended by STX", []string{long, "99", "\x021\r"}, "1", 1},
 
-		{"cut off, next code later", []string{"1\r", "30", "~100ms", "2\r"}, "1|2", 1},
+		{"in pieces", []string{"1\r", "30", "~100ms", "~900ms", "2\r"}, "1|302", 0},
 		{"a late suffix", []string{"1\r", "30", "~100ms", "\r"}, "1|30", 0},
 		{"the suffix was switched off", []string{"1\r", "30", "~100ms", "~900ms", "~1s", "31", "~100ms"}, "1|30|31", 0},
 		{"the suffix was switched on", []string{"30", "~100ms", "1\r", "2\r"}, "30|1|2", 0},

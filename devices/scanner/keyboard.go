@@ -144,8 +144,7 @@ func (n *node) settle(c Config, t *teller) error {
 	if err := n.hold.take(); err != nil {
 		return err
 	}
-	framer := Framer{Idle: c.idle(), Patience: patience}
-	keys, err := newKeys(newLayout(c.Layout), eventSize, framer, n.keyState)
+	keys, err := newKeys(newLayout(c.Layout), eventSize, t.framer(c), n.keyState)
 	if errors.Is(err, unix.ENODEV) {
 		return err
 	}
@@ -253,12 +252,20 @@ func put(path, value string) error {
 }
 
 // A teller adds to a scanner's Status what Keep does not know: where the device
-// was found, and what is not as it should be although it works.
+// was found, and what is not as it should be although it works. It outlives the
+// unplugging of the scanner, as does what was learned of its suffix: the first
+// code after it may come in pieces.
 type teller struct {
 	report func(devices.Status)
 	last   devices.Status
 	path   string
 	note   string
+	suffix bool
+}
+
+// framer cuts what the scanner says next.
+func (t *teller) framer(c Config) Framer {
+	return Framer{Idle: c.idle(), Patience: patience, Suffix: &t.suffix}
 }
 
 // status reports s. Keep calls it.

@@ -215,7 +215,7 @@ func (k *keys) Quiet(gap time.Duration) []byte {
 	if k.now.held != (bitmap{}) && gap >= stuckAfter {
 		k.stuck = true
 	}
-	if k.fragment && !k.lost && gap >= k.framer.Idle && (!k.framer.suffix || gap >= k.framer.Patience) {
+	if k.fragment && !k.lost && k.framer.ends(gap) {
 		k.whole()
 	}
 	if k.accent != 0 && gap >= k.framer.Idle {

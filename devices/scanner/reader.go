@@ -125,6 +125,7 @@ func (r *reader) obey(ctx context.Context) (stop func()) {
 	if r.config.Remote == nil {
 		return func() {}
 	}
+	r.config.Remote.forget()
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {

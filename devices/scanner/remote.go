@@ -31,12 +31,15 @@ func (r *Remote) Send(o Order) {
 	}
 }
 
-// serve hands orders to do until ctx is done. What was ordered before is too
-// old.
-func (r *Remote) serve(ctx context.Context, do func(Order)) {
+// forget drops what was ordered while the scanner was away.
+func (r *Remote) forget() {
 	for len(r.orders) > 0 {
 		<-r.orders
 	}
+}
+
+// serve hands orders to do until ctx is done.
+func (r *Remote) serve(ctx context.Context, do func(Order)) {
 	for {
 		select {
 		case <-ctx.Done():

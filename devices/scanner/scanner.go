@@ -164,7 +164,7 @@ func open(c Config, told *teller) (*opened, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &opened{t, newDialect(c.Dialect, Framer{Idle: c.idle(), Patience: patience})}, nil
+		return &opened{t, newDialect(c.Dialect, told.framer(c))}, nil
 	}
 	if err != nil {
 		return nil, err

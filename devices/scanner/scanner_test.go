@@ -221,6 +221,20 @@ func TestUnpluggedInTheMiddleOfACode(t *testing.T) {
 	d.wantNone()
 }
 
+// A busy machine may get the first code after a plugging-in in pieces.
+func TestTheSuffixIsRememberedOverUnplugging(t *testing.T) {
+	d := start(t, plug(t))
+	d.typ("1\r")
+	d.want("1")
+	d.unplug()
+	d.until("absent", func(s devices.Status) bool { return s.State == devices.Absent })
+	d.replug()
+	d.typ("301")
+	rest(t.Context(), 3*readTimeout) // silence is what is tested
+	d.typ("24\r")
+	d.want("30124")
+}
+
 func TestTheStatesOfUnplugging(t *testing.T) {
 	d := start(t, plug(t))
 	d.typ("1\r")
