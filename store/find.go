@@ -15,7 +15,9 @@ func (s *Store) Find(f kiosk.Find) kiosk.Found {
 		found.Failed = true
 		return found
 	}
-	q := asking{held: s.cache.r, site: s.o.Site, zone: s.o.Zone}
+	h, done := s.cache.reader()
+	defer done()
+	q := asking{held: h, site: s.o.Site, zone: s.o.Zone}
 	err := q.read(func() (err error) {
 		patron := f.Patron
 		if f.Card != "" {
@@ -38,6 +40,15 @@ func (s *Store) Find(f kiosk.Find) kiosk.Found {
 		return kiosk.Found{Call: f.Call, Failed: true}
 	}
 	return found
+}
+
+// reader is a connection for the loop. The one that writes knows its pages already, where another one reads
+// them anew after every write; but the loop waits for nobody who is writing with it.
+func (c *cache) reader() (h *held, done func()) {
+	if c.turn.TryLock() {
+		return c.w, c.turn.Unlock
+	}
+	return c.r, func() {}
 }
 
 // An asking is a connection to the cache on which somebody looks something up.

@@ -42,6 +42,9 @@ func lighten(s string) string {
 }
 
 func sweep(s string) string {
+	if isPlain(s) {
+		return s
+	}
 	var b strings.Builder
 	marks := 0
 	for _, r := range strings.ToValidUTF8(s, "") {
@@ -62,6 +65,16 @@ func sweep(s string) string {
 		b.WriteRune(r)
 	}
 	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+// isPlain tells of most texts that there is nothing to sweep.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' || s[i] == ' ' && (i == 0 || i == len(s)-1 || s[i-1] == ' ') {
+			return false
+		}
+	}
+	return true
 }
 
 // shorten cuts a text that is wider than most ems, between words where one ends near the cut.

@@ -105,11 +105,37 @@ func (c *catalogue) fill(f forms, x sentence, long bool) string {
 	if singular(x.n) && f.One != "" {
 		text = f.One
 	}
-	if !strings.Contains(text, "{") {
-		return text
+	return replace(text, func(name string) string {
+		switch name {
+		case "n":
+			return strconv.Itoa(x.n)
+		case "name":
+			return x.name
+		case "day":
+			return c.day(x.day, long)
+		case "time":
+			return c.time(x.at)
+		}
+		return "{" + name + "}"
+	})
+}
+
+// replace puts what of gives into the place of each {name}. What it gives is not looked into.
+func replace(text string, of func(name string) string) string {
+	var b strings.Builder
+	for {
+		before, rest, ok := strings.Cut(text, "{")
+		name, after, closed := strings.Cut(rest, "}")
+		if !ok || !closed {
+			if b.Len() == 0 {
+				return text
+			}
+			return b.String() + text
+		}
+		b.WriteString(before)
+		b.WriteString(of(name))
+		text = after
 	}
-	return strings.NewReplacer("{n}", strconv.Itoa(x.n), "{name}", x.name,
-		"{day}", c.day(x.day, long), "{time}", c.time(x.at)).Replace(text)
 }
 
 // singular tells whether n takes the form "one". So do all languages that there are catalogues for
@@ -125,14 +151,27 @@ func (c *catalogue) day(d kiosk.Date, long bool) string {
 	if long {
 		days, months, pattern = c.LongDays, c.LongMonths, c.LongDate
 	}
-	return strings.NewReplacer("{weekday}", days[d.Weekday()], "{month}", months[d.Month-1],
-		"{day}", strconv.Itoa(d.Day)).Replace(pattern)
+	return replace(pattern, func(name string) string {
+		switch name {
+		case "weekday":
+			return days[d.Weekday()]
+		case "month":
+			return months[d.Month-1]
+		}
+		return strconv.Itoa(d.Day)
+	})
 }
 
 // time writes the time of day with the hours of a twelve-hour clock, which is the one on the
 // wall of these schools in every language.
 func (c *catalogue) time(t time.Time) string {
-	h := (t.Hour()+11)%12 + 1
-	return strings.NewReplacer("{h}", strconv.Itoa(h), "{mm}", fmt.Sprintf("%02d", t.Minute()),
-		"{half}", c.Halves[t.Hour()/12]).Replace(c.Clock)
+	return replace(c.Clock, func(name string) string {
+		switch name {
+		case "h":
+			return strconv.Itoa((t.Hour()+11)%12 + 1)
+		case "mm":
+			return fmt.Sprintf("%02d", t.Minute())
+		}
+		return c.Halves[t.Hour()/12]
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -75,6 +76,8 @@ func New(o Options) *Loop {
 func (l *Loop) Send(ctx context.Context, ev kiosk.Event) bool {
 	select {
 	case l.events <- ev:
+		// The loop has its turn here and now: it need not wait until another processor has woken up for it.
+		runtime.Gosched()
 		return true
 	case <-ctx.Done():
 		return false
@@ -166,6 +169,7 @@ func (l *Loop) take(ev kiosk.Event) {
 		}
 	}
 	l.show()
+	runtime.Gosched() // the pages have their turn before what nobody waits for
 	l.o.Store.Follow()
 }
 
