@@ -115,6 +115,9 @@ func (d *desk) do(e Effect) {
 			}
 		}
 		d.answers = append(d.answers, Recorded{Call: e.Call, OK: d.journal == "ok"})
+	case Verify:
+		d.answerOnce(e.Call)
+		d.answers = append(d.answers, Verified{Call: e.Call, Failed: d.deaf, OK: !d.deaf && e.PIN == d.lib.pins[e.Patron]})
 	case Secure:
 		d.answerOnce(e.Call)
 		ev := Secured{Call: e.Call}
@@ -181,6 +184,7 @@ func (d *desk) check(ev Event, out []Effect) {
 		}
 	}
 	d.checkPrivacy(s, v)
+	d.checkPIN(s, v, out)
 	d.checkEffects(out)
 }
 
@@ -203,12 +207,15 @@ func (d *desk) checkPrivacy(s State, v Screen) {
 	}
 	s.Setup, s.Open = nil, nil
 	state, screen := wordsOf(reflect.ValueOf(s)), wordsOf(reflect.ValueOf(v))
-	if strings.Contains(screen, "c2") || strings.Contains(state, "c2") && !s.Known {
+	if strings.Contains(screen, "c2") || strings.Contains(state, "c2") && !s.Known { // a member of staff may enrol one
 		d.complain("a card is left in %s", s.Mode)
 	}
+	if s.Known && s.Asked || v.Greeting != "" && !s.Known {
+		d.complain("%q is let in before the PIN is right", s.Account.Patron.Name)
+	}
 	for id, p := range d.lib.patrons {
-		here := s.Known && s.Account.Patron.ID == id
-		if strings.Contains(screen, p.Name) && !here {
+		here := (s.Known || s.Asked) && s.Account.Patron.ID == id
+		if strings.Contains(screen, p.Name) && !(here && s.Known) {
 			d.complain("the screen %s shows the name of %q, who is not there", v.Mode, id)
 		}
 		if !here && strings.Contains(state, p.Name) {
@@ -223,6 +230,31 @@ func (d *desk) checkPrivacy(s State, v Screen) {
 		if !here && strings.Contains(state, string(id)) {
 			d.complain("the state keeps the number %q in %s", id, s.Mode)
 		}
+	}
+}
+
+// checkPIN looks for digits where none may be: they are in the state while their screen is up and in the
+// effect that asks for them, and nobody is let in who has guessed too often.
+func (d *desk) checkPIN(s State, v Screen, out []Effect) {
+	if (s.Typed != "" || strings.HasPrefix(s.Tap, "digit:")) && s.Mode != ModePIN || s.Mode == ModePIN && !s.Asked {
+		d.complain("%d digits are left in %s", len(s.Typed), s.Mode)
+	}
+	for _, e := range out {
+		v, ok := e.(Verify)
+		if ok && (len(v.PIN) < leastPIN || d.lib.tries[v.Patron] > mostTries) { // one more where answers are late
+			d.complain("the PIN of %q is looked at, %d digits after %d wrong ones", v.Patron, len(v.PIN), d.lib.tries[v.Patron])
+		}
+	}
+	typed := s.Typed
+	s.Setup, s.Typed = nil, ""
+	words := wordsOf(reflect.ValueOf(s)) + wordsOf(reflect.ValueOf(v))
+	for _, pin := range d.lib.pins {
+		if strings.Contains(words, pin) {
+			d.complain("a PIN is left in %s", s.Mode)
+		}
+	}
+	if len(typed) >= leastPIN && strings.Contains(wordsOf(reflect.ValueOf(v)), " "+typed+" ") {
+		d.complain("the screen shows the digits typed")
 	}
 }
 

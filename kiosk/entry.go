@@ -8,6 +8,7 @@ type Kind string
 // The acts of this version. The cache must apply them all:
 //   - a loan opens the item's loan (replacing what it has), a renewal moves the end of it, a return ends it;
 //   - an enrolment makes Card a card of Patron;
+//   - a pin_wrong is one more of Account.Tries, a pin_right sets them to 0;
 //   - of the tags, a loan and a renewal want "clear", a return wants "set" (Copy.Pending), and tag_cleared
 //     and tag_set fulfil that very wish and no other; tag_failed leaves it. None of the three changes a loan.
 const (
@@ -18,10 +19,15 @@ const (
 	KindTagSet     Kind = "tag_set"
 	KindTagCleared Kind = "tag_cleared"
 	KindTagFailed  Kind = "tag_failed"
+	KindPINWrong   Kind = "pin_wrong"
+	KindPINRight   Kind = "pin_right"
 )
 
 // lends tells the acts of circulation from those round about it.
 func (k Kind) lends() bool { return k == KindLoan || k == KindRenewal || k == KindReturn }
+
+// pin tells the acts of a PIN.
+func (k Kind) pin() bool { return k == KindPINWrong || k == KindPINRight }
 
 // Role is what a scan means when nobody is identified: where the scanner stands.
 type Role string
@@ -73,7 +79,8 @@ const (
 	ClockImpossible   Clock = "impossible"   // before the build, or before the last entry
 )
 
-// An Act is what is to be written into the journal: one loan, renewal or return, one card or one book's tags.
+// An Act is what is to be written into the journal: one loan, renewal or return, one card, one book's tags or
+// one PIN.
 // Grade, ItemType and Class are for statistics without names.
 type Act struct {
 	Key      Key

@@ -44,6 +44,13 @@ type (
 		OK   bool
 	}
 
+	// Verified answers Verify: whether it is the patron's PIN. Failed means that the cache could not be read.
+	Verified struct {
+		Call   uint64
+		OK     bool
+		Failed bool
+	}
+
 	// Woke is the timer that Wake asked for. Spurious ones are harmless.
 	Woke struct{}
 
@@ -98,6 +105,7 @@ func (Scanned) event()   {}
 func (Tapped) event()    {}
 func (Found) event()     {}
 func (Recorded) event()  {}
+func (Verified) event()  {}
 func (Woke) event()      {}
 func (DeviceIs) event()  {}
 func (JournalIs) event() {}
@@ -123,6 +131,14 @@ type (
 		Acts []Act
 	}
 
+	// Verify asks the cache whether a PIN is a patron's. Nothing else carries a PIN, and nobody keeps it.
+	// Answer: Verified.
+	Verify struct {
+		Call   uint64
+		Patron PatronID
+		PIN    string
+	}
+
 	// Secure asks a reader to change tags and to read them back, trying three times: On, the gate alarms.
 	// Answer: Secured, whenever the reader is done; no other answer waits for it.
 	Secure struct {
@@ -136,3 +152,4 @@ type (
 func (Secure) effect() {}
 func (Find) effect()   {}
 func (Record) effect() {}
+func (Verify) effect() {}

@@ -30,6 +30,9 @@ const (
 	FaultRandomCard   Fault = "random_card"    // a chip with a new number each time: a phone
 	FaultScanCard     Fault = "scan_card"      // staff: scan the barcode of the new card
 	FaultCardLinked   Fault = "card_linked"    // staff: done, the new card works
+	FaultWrongPIN     Fault = "wrong_pin"      // not the PIN of this card
+	FaultNoPIN        Fault = "no_pin"         // a PIN is asked for and the file has none
+	FaultPINLocked    Fault = "pin_locked"     // too many wrong ones in a row: staff must load a newer file
 	FaultIncomplete   Fault = "incomplete_set" // parts of the set are missing
 	FaultLayFlat      Fault = "lay_flat"       // the tags are not yet done: lay it flat and wait
 )
@@ -43,6 +46,7 @@ func Faults() map[Fault]string {
 		FaultOtherPerson: "B09", FaultNeedsHelper: "B10", FaultNoRenewal: "B11", FaultRenewalHold: "B12",
 		FaultTryAgain: "K01", FaultBorrowingOff: "K02", FaultClosed: "K03", FaultOutOfOrder: "K04",
 		FaultOneCard: "P04", FaultRandomCard: "P05", FaultScanCard: "P06", FaultCardLinked: "P07",
+		FaultWrongPIN: "P08", FaultNoPIN: "P09", FaultPINLocked: "P10",
 		FaultIncomplete: "B13", FaultLayFlat: "B14",
 	}
 }

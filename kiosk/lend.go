@@ -147,7 +147,7 @@ func claimed(c Copy, patron PatronID) bool {
 // recorded is the journal's answer. What it could not promise is not shown as done; nobody knows
 // whether it was, so the desk closes until the journal is there again and tells.
 func (k *step) recorded(ev Recorded) {
-	q, ok := k.answered(ev.Call, true)
+	q, ok := k.answered(ev.Call, askRecord)
 	k.wishTags(q, ev.OK)
 	switch {
 	case !ok:
@@ -157,6 +157,8 @@ func (k *step) recorded(ev Recorded) {
 		k.unsure(q)
 	case q.Acts[0].Kind == KindEnrolment && q.Session == k.Session:
 		k.enrolled()
+	case q.Acts[0].Kind.pin():
+		k.tried(q)
 	case !q.Acts[0].Kind.lends():
 	case q.Role == RoleBin:
 		k.giveUp(q.Acts[0])
@@ -173,7 +175,7 @@ func (k *step) recorded(ev Recorded) {
 
 // giveUp takes a book that has come back out of the account of whoever stands at the desk.
 func (k *step) giveUp(a Act) {
-	if a.Kind == KindReturn && k.Known {
+	if a.Kind == KindReturn && (k.Known || k.Asked) {
 		k.Account.Loans = slices.DeleteFunc(slices.Clone(k.Account.Loans), func(b Borrowed) bool { return b.Item.ID == a.Item })
 	}
 }

@@ -17,6 +17,8 @@ type library struct {
 	holds   []Hold
 	cards   map[Credential]PatronID
 	wishes  map[ItemID]TagWish
+	pins    map[PatronID]string
+	tries   map[PatronID]int
 	acts    []Act  // the journal
 	last    uint64 // number of its last entry
 }
@@ -25,7 +27,8 @@ type library struct {
 // and 7 could be both.
 func school() *library {
 	l := &library{patrons: map[PatronID]Patron{}, charges: map[PatronID]int64{"2005": 1000, "2006": 999}, items: map[ItemID]Item{}, loans: map[ItemID]Loan{},
-		cards: map[Credential]PatronID{"c2001": "2001", "c2002": "2002", "c2009": "2009"}, wishes: map[ItemID]TagWish{}}
+		cards: map[Credential]PatronID{"c2001": "2001", "c2002": "2002", "c2009": "2009", "c2010": "2010"}, wishes: map[ItemID]TagWish{},
+		pins: map[PatronID]string{"2010": "97531", "2012": "8642", "2013": "64208642"}, tries: map[PatronID]int{"2012": 10, "2013": 8}}
 	for _, p := range []Patron{
 		{ID: "2001", Name: "Maya", Type: "student", Grade: "4"},
 		{ID: "2002", Name: "Mateo", Type: "student", Grade: "5", Language: "es"},
@@ -36,6 +39,10 @@ func school() *library {
 		{ID: "2007", Name: "Ophelia", Type: "student"},
 		{ID: "2008", Name: "Wanda", Type: "student"},
 		{ID: "2009", Name: "Hilda", Type: "staff"},
+		{ID: "2010", Name: "Petra", Type: "careful", PIN: true},
+		{ID: "2011", Name: "Nestor", Type: "careful"},
+		{ID: "2012", Name: "Lorenz", Type: "careful", PIN: true, Language: "es"},
+		{ID: "2013", Name: "Ulrike", Type: "careful", PIN: true},
 		{ID: "7001", Name: "Gemma", Type: "student"},
 		{ID: "7002", Name: "Sven", Type: "student"},
 	} {
@@ -113,10 +120,12 @@ func setup() *Setup {
 			Patrons: map[string]PatronType{
 				"student": {Limit: 3, Limits: map[string]int{"textbook": 5, "laptop": 1}, BlockOverdue: 2, BlockCharges: 1000},
 				"staff":   {Staff: true},
+				"careful": {PIN: true},
 			},
 			Rules: map[RuleFor]Rule{
 				{"student", "regular"}: {Days: 14, Renewals: 1}, {"student", "textbook"}: {Until: date("2027-06-10")},
 				{"student", "laptop"}: {Hours: 2}, {"staff", "regular"}: {Days: 28, Renewals: 5},
+				{"careful", "regular"}: {Days: 14, Renewals: 1},
 			},
 		},
 	}
@@ -136,7 +145,7 @@ func (l *library) account(id PatronID) *Account {
 	if !ok {
 		return nil
 	}
-	a := &Account{Patron: p, Charges: l.charges[id]}
+	a := &Account{Patron: p, Charges: l.charges[id], Tries: l.tries[id]}
 	for item, loan := range l.loans {
 		if loan.Patron == id {
 			a.Loans = append(a.Loans, Borrowed{Loan: loan, Item: l.items[item], Wanted: claimed(*l.copy(item), id)})
@@ -201,6 +210,8 @@ func (l *library) apply(a Act) error {
 		l.cards[a.Card] = a.Patron
 	case KindTagSet, KindTagCleared, KindTagFailed:
 		return l.applyTag(a, out)
+	case KindPINWrong, KindPINRight:
+		return l.applyPIN(a)
 	case KindReturn:
 		delete(l.loans, a.Item)
 		l.wishes[a.Item] = WishSet
@@ -211,6 +222,18 @@ func (l *library) apply(a Act) error {
 		}
 	default:
 		return fmt.Errorf("act of kind %q", a.Kind)
+	}
+	return nil
+}
+
+// applyPIN is what the journal is told of PINs.
+func (l *library) applyPIN(a Act) error {
+	if a.Item != "" || l.pins[a.Patron] == "" {
+		return fmt.Errorf("%s of %q names item %q", a.Kind, a.Patron, a.Item)
+	}
+	l.tries[a.Patron]++
+	if a.Kind == KindPINRight {
+		l.tries[a.Patron] = 0
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ type PatronType struct {
 	BlockOverdue int            // overdue items from which borrowing stops; 0: never
 	BlockCharges int64          // minor units from which borrowing stops; 0: never
 	Staff        bool           // may enrol cards
+	PIN          bool           // a card alone is no proof: borrowing and the account ask for a PIN
 }
 
 // RuleFor is the pair that a Rule is for: patron type and circulation type.

@@ -19,8 +19,8 @@ type mixer struct {
 }
 
 // codes are what can be scanned.
-var codes = strings.Fields("2001 2002 2003 2004 2005 2007 2008 2009 2999 3001 3002 3003 3004 3005 3006 3007 3008 3011 3012 3013 3014 3015 " +
-	"3016 3017 3018 3021 3022 3023 3024 3025 3026 3027 3999 7001 7002 7003 4001 9781234567897 xyz nothing !finish !return !account !help")
+var codes = strings.Fields("2001 2002 2003 2004 2005 2007 2008 2009 2010 2011 2012 2013 2999 3001 3002 3003 3004 3005 3006 3007 3008 3011 3012 3013 3014 3015 " +
+	"3016 3017 3018 3021 3022 3023 3024 3025 3026 3027 3999 7001 7002 7003 4001 9781234567897 xyz nothing !finish !return !account !help !ok !digit:9")
 
 // lapses are the times that pass, also backwards.
 var lapses = []time.Duration{0, time.Millisecond, 100 * time.Millisecond, 300 * time.Millisecond, time.Second, 3 * time.Second, 6 * time.Second, 8 * time.Second,
@@ -32,7 +32,7 @@ func (m *mixer) mix(data []byte) {
 	m.open()
 	for len(data) >= 2 {
 		m.now = m.now.Add(300 * time.Millisecond)
-		m.event(data[0]%24, data[1])
+		m.event(data[0]%26, data[1])
 		data = data[2:]
 	}
 }
@@ -57,8 +57,10 @@ func (m *mixer) event(what, n byte) {
 		m.unasked(n)
 	case 20, 21:
 		m.lay(n)
+	case 24, 25:
+		m.typeSome(n)
 	case 22:
-		m.happen(cardOf(pick([]Role{RoleStudent, RoleStaff, RoleBin}, n/16), pick(strings.Fields("c2001 c2002 c2009 c2777 c2778 many phone"), n)))
+		m.happen(cardOf(pick([]Role{RoleStudent, RoleStaff, RoleBin}, n/16), pick(strings.Fields("c2001 c2002 c2009 c2010 c2777 c2778 many phone"), n)))
 	case 23:
 		m.happen(scanOf(RoleStudent, pick(strings.Fields("2009 2001 2002 3001 3021"), n)))
 	default:
@@ -79,18 +81,48 @@ func (m *mixer) tapOne(n byte) {
 	m.happen(ev)
 }
 
+// typeSome types the PIN of whoever is asked for one, or part of it, or another, and often agrees.
+func (m *mixer) typeSome(n byte) {
+	if m.state.Mode != ModePIN {
+		m.happen(scanOf(RoleStudent, pick([]string{"2010", "2013"}, n/4)))
+		m.now = m.now.Add(300 * time.Millisecond)
+	}
+	digits := m.lib.pins[m.state.Account.Patron.ID]
+	if n%3 == 0 || digits == "" {
+		digits = fmt.Sprint(1000*(int(n)+1) + int(n))
+	}
+	for i, d := range digits[:len(digits)-int(n)%2] {
+		if m.now = m.now.Add(200 * time.Millisecond); n%16 == 15 && i == 2 {
+			m.tapID("erase")
+		}
+		m.tapID("digit:" + string(d))
+	}
+	if n%8 != 7 {
+		m.tapID("ok")
+	}
+}
+
+func (m *mixer) tapID(id string) {
+	v := View(m.state)
+	m.happen(Tapped{ID: id, Seq: v.Seq, Session: v.Session})
+}
+
 // unasked is an answer to a call that is not open, or of the wrong kind.
 func (m *mixer) unasked(n byte) {
 	m.happen(Woke{}) // what is due at this moment is not the answer's doing
 	before := m.state
 	events := []Event{
 		Found{Call: m.state.Calls + 1 + uint64(n), Account: m.lib.account("2001")}, Recorded{Call: m.state.Calls + uint64(n) + 1, OK: true},
-		Found{Call: 0, Copy: m.lib.copy("3001")}, Recorded{}, Secured{}, Secured{Call: m.state.Calls + 1, Failed: []string{"t"}},
+		Verified{Call: m.state.Calls + 1, OK: true}, Verified{OK: true}, Found{Call: 0, Copy: m.lib.copy("3001")}, Recorded{}, Secured{}, Secured{Call: m.state.Calls + 1, Failed: []string{"t"}},
 	}
 	for _, q := range m.state.Open {
-		if q.Acts == nil {
+		if q.is() != askRecord {
 			events = append(events, Recorded{Call: q.Call, OK: n%2 == 0})
-		} else {
+		}
+		if q.is() != askVerify {
+			events = append(events, Verified{Call: q.Call, OK: true})
+		}
+		if q.is() != askFind {
 			events = append(events, Found{Call: q.Call, Account: m.lib.account("2001")})
 		}
 	}
@@ -158,6 +190,11 @@ func complaints(step func(State, time.Time, Event) (State, []Effect)) []string {
 		m.now = m.now.Add(8 * time.Second)
 		m.happen(ev)
 	}
+	m.happen(cardOf(RoleStudent, "c2010"))
+	m.now = m.now.Add(8 * time.Second)
+	m.typeSome(2)
+	m.now = m.now.Add(8 * time.Second)
+	m.happen(scanOf(RoleStudent, "!finish"))
 	return said
 }
 
@@ -194,6 +231,45 @@ var broken = []struct {
 		is, out := Step(s, at, ev)
 		if len(s.Heard) > 0 {
 			s.Heard[0].ID++
+		}
+		return is, out
+	}},
+	{"keeps the digits after the visit", "digits are left in", func(s State, at time.Time, ev Event) (State, []Effect) {
+		is, out := Step(s, at, ev)
+		if is.Typed == "" {
+			is.Typed = s.Typed
+		}
+		return is, out
+	}},
+	{"keeps the PIN with the question", "a PIN is left in", func(s State, at time.Time, ev Event) (State, []Effect) {
+		is, out := Step(s, at, ev)
+		is.Open = slices.Clone(is.Open)
+		for i := range is.Open {
+			if is.Open[i].PIN {
+				is.Open[i].Code = s.Typed
+			}
+		}
+		return is, out
+	}},
+	{"shows the digits", "the screen shows the digits", func(s State, at time.Time, ev Event) (State, []Effect) {
+		is, out := Step(s, at, ev)
+		if is.Mode == ModePIN {
+			is.Lang = " " + is.Typed + " "
+		}
+		return is, out
+	}},
+	{"lets in whom it asks", "is let in before the PIN is right", func(s State, at time.Time, ev Event) (State, []Effect) {
+		is, out := Step(s, at, ev)
+		is.Known = is.Known || is.Asked
+		return is, out
+	}},
+	{"looks at any PIN", "is looked at", func(s State, at time.Time, ev Event) (State, []Effect) {
+		is, out := Step(s, at, ev)
+		for i, e := range out {
+			if v, ok := e.(Verify); ok {
+				v.PIN = v.PIN[:3]
+				out[i] = v
+			}
 		}
 		return is, out
 	}},

@@ -80,7 +80,7 @@ func (k *step) lookUp(ev Scanned, enrol Credential) {
 		k.refuse(FaultTryAgain, Line{})
 		return
 	}
-	if !k.Known && k.Mode != ModeReturn && q.card() {
+	if !k.Known && !k.Asked && k.Mode != ModeReturn && q.card() {
 		k.show(ModeWho)
 	}
 }
@@ -91,7 +91,7 @@ func (q Question) card() bool { return q.Patron != "" || q.Card != "" }
 // found is the cache's answer about a code. Where both a patron and an item have it, an empty room
 // takes it for a card, a visit takes it for a book.
 func (k *step) found(ev Found) {
-	q, ok := k.answered(ev.Call, false)
+	q, ok := k.answered(ev.Call, askFind)
 	if !ok {
 		return
 	}
@@ -106,7 +106,7 @@ func (k *step) found(ev Found) {
 		k.binFound(q, ev)
 		return
 	}
-	inVisit := k.Known || k.Mode == ModeReturn
+	inVisit := k.Known || k.Asked || k.Mode == ModeReturn
 	switch {
 	case k.late(q):
 		// whoever scanned it has left; the next one must not get it
@@ -142,12 +142,17 @@ func (k *step) book(q Question, c Copy) {
 	}
 }
 
-// itemFirst keeps a book until a card comes.
+// itemFirst keeps a book until a card comes, or the card's PIN.
 func (k *step) itemFirst(c Copy) {
-	if k.Mode != ModeItemFirst && k.Mode != ModeWho {
+	switch {
+	case k.Asked:
+		k.show(ModePIN) // it is lent with the others when the PIN is right
+	case k.Mode == ModeItemFirst || k.Mode == ModeWho:
+		k.show(ModeItemFirst)
+	default:
 		k.Visit = Visit{Lang: k.Lang, Chosen: k.Chosen}
+		k.show(ModeItemFirst)
 	}
-	k.show(ModeItemFirst)
 	if slices.Contains(k.Waiting, c.Item.ID) {
 		k.sound(SoundDuplicate)
 		return
@@ -225,8 +230,8 @@ func (k *step) backFromWho() {
 
 // card is a patron who has come to the desk. The card of somebody else ends the visit before.
 func (k *step) card(a Account) {
-	if k.Known && k.Account.Patron.ID == a.Patron.ID {
-		k.show(ModeBorrow)
+	if (k.Known || k.Asked) && k.Account.Patron.ID == a.Patron.ID {
+		k.show(k.inside())
 		k.sound(SoundTick)
 		return
 	}
@@ -234,22 +239,53 @@ func (k *step) card(a Account) {
 		k.refuse(FaultBorrowingOff, Line{})
 		return
 	}
-	waiting, lang, chosen := k.Waiting, k.Lang, k.Chosen && !k.Known
-	k.Visit = Visit{Lang: k.Setup.Languages[0]}
+	k.greet(a)
 	switch {
-	case chosen:
-		k.Lang, k.Chosen = lang, true
+	case k.Setup.Policy.Blocked(a, k.today()):
+		k.block("")
+	case k.Setup.Policy.Patrons[a.Patron.Type].PIN:
+		k.askPIN(a)
+	default:
+		k.letIn(a)
+	}
+}
+
+// inside is the first screen of whoever has shown a card.
+func (k *step) inside() Mode {
+	if k.Asked {
+		return ModePIN
+	}
+	return ModeBorrow
+}
+
+// greet begins a visit in the language of whoever has come. The books that waited for the card stay.
+func (k *step) greet(a Account) {
+	next := Visit{Lang: k.Setup.Languages[0]}
+	if len(k.Waiting) > 0 && !k.Asked {
+		next.Waiting, next.Lines = k.Waiting, k.Lines
+	}
+	switch {
+	case k.Chosen && !k.Known && !k.Asked:
+		next.Lang, next.Chosen = k.Lang, true
 	case slices.Contains(k.Setup.Languages, a.Patron.Language):
-		k.Lang = a.Patron.Language
+		next.Lang = a.Patron.Language
 	}
 	k.Sessions++
-	k.Session = k.Sessions
-	if k.Setup.Policy.Blocked(a, k.today()) {
-		k.show(ModeBlocked)
-		k.sound(SoundRefused)
-		return
-	}
-	k.Known, k.Account = true, a
+	next.Session = k.Sessions
+	k.Visit = next
+}
+
+// block is for whoever may not borrow. Nothing of them is left; f tells why, where staff can help it.
+func (k *step) block(f Fault) {
+	k.Visit = Visit{Lang: k.Lang, Chosen: k.Chosen, Session: k.Session, Notice: f}
+	k.show(ModeBlocked)
+	k.sound(SoundRefused)
+}
+
+// letIn opens the patron's account and lends what has waited for that.
+func (k *step) letIn(a Account) {
+	waiting := k.Waiting
+	k.Visit = Visit{Lang: k.Lang, Chosen: k.Chosen, Session: k.Session, Known: true, Account: a}
 	k.show(ModeBorrow)
 	k.sound(SoundOK)
 	for _, item := range waiting {

@@ -15,6 +15,7 @@ const (
 	ModeWho          Mode = "who"
 	ModeUnknownCard  Mode = "unknown_card"
 	ModeBlocked      Mode = "blocked"
+	ModePIN          Mode = "pin"
 	ModeBorrow       Mode = "borrow"
 	ModeAccount      Mode = "account"
 	ModeRenewed      Mode = "renewed"
@@ -32,7 +33,7 @@ const (
 
 // Modes is the closed set of screens.
 func Modes() []Mode {
-	return []Mode{ModeAttract, ModeItemFirst, ModeWho, ModeUnknownCard, ModeBlocked, ModeBorrow, ModeAccount, ModeRenewed,
+	return []Mode{ModeAttract, ModeItemFirst, ModeWho, ModeUnknownCard, ModeBlocked, ModePIN, ModeBorrow, ModeAccount, ModeRenewed,
 		ModeReturn, ModeFinish, ModeBye, ModeStillThere, ModeHelp, ModeBin, ModeAside, ModeClosed, ModeBorrowingOff, ModeOutOfOrder}
 }
 
@@ -116,6 +117,7 @@ type Screen struct {
 	Notice      Fault     // the sentence to show now
 	Provisional bool      // due dates are computed from a clock that cannot be trusted
 	Seconds     int       // countdown (still_there), else 0
+	Typed       int       // digits typed (pin); which ones no Screen knows
 	Opens       time.Time // next opening (closed); zero: unknown
 	Actions     []string  // action ids that a tap may send, in order; the primary one first
 	Sounds      []Heard   // the last eight

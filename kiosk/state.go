@@ -47,8 +47,11 @@ type State struct {
 type Visit struct {
 	Session  uint64 // 0: nobody is identified and nothing is given back
 	Lang     string
-	Chosen   bool // Lang was tapped, so a card does not change it
-	Known    bool // Account is of the patron who stands here
+	Chosen   bool   // Lang was tapped, so a card does not change it
+	Known    bool   // Account is of the patron who stands here
+	Asked    bool   // Account is of the card that was shown, whose PIN is not yet known: never with Known
+	Typed    string // the digits of the PIN, while its screen is up
+	Wrong    int    // wrong PINs in this visit
 	Account  Account
 	Lines    []Line // newest first
 	New      int    // items borrowed
@@ -76,13 +79,14 @@ type Bin struct {
 	Until   time.Time // when the run ends by itself
 }
 
-// A Question is a Find or Record that waits for its answer.
+// A Question is a Find, Record or Verify that waits for its answer.
 type Question struct {
 	Call    uint64
 	At      time.Time // when it was asked
 	Session uint64
 	Role    Role
-	Patron  PatronID // a Find's
+	Patron  PatronID // a Find's or a Verify's
+	PIN     bool     // it is a Verify; the digits are not kept here
 	Card    Credential
 	Item    ItemID
 	Enrol   Credential // the card that is to be the found patron's
@@ -128,6 +132,7 @@ const (
 	bounce        = 10 * time.Second       // the same book in the bin: a double read
 	tapThrough    = 250 * time.Millisecond // a tap so soon after a change was meant for the screen before
 	tapAgain      = 400 * time.Millisecond // the same tap again: one shaky finger
+	keyAgain      = 150 * time.Millisecond // the same on the keys of the PIN, where one digit may come twice
 )
 
 // New is a desk at the start: nothing is known yet of journal, devices and library system.

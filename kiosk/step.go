@@ -22,6 +22,7 @@ func Step(s State, at time.Time, ev Event) (State, []Effect) {
 	if n := k.seconds(); n > 0 && n <= lastTicks && n != s.seconds() {
 		k.sound(SoundTick)
 	}
+	k.forgetDigits()
 	k.Alarms = k.standing()
 	k.Seq++
 	if k.Mode != s.Mode || k.Session != s.Session || len(k.Account.Loans) < len(s.Account.Loans) {
@@ -48,6 +49,8 @@ func (k *step) happen(ev Event) {
 		k.found(ev)
 	case Recorded:
 		k.recorded(ev)
+	case Verified:
+		k.verified(ev)
 	case Laid:
 		k.laid(ev)
 	case Secured:
@@ -125,7 +128,7 @@ func (k *step) show(m Mode) {
 func (k *step) deadline(m Mode) time.Time {
 	wait := map[Mode]time.Duration{
 		ModeItemFirst: waitItemFirst, ModeWho: waitWho, ModeUnknownCard: waitUnknown, ModeBlocked: waitBlocked,
-		ModeReturn: waitReturn, ModeFinish: waitFinish, ModeBye: waitBye, ModeHelp: waitHelp,
+		ModePIN: k.Setup.idle(), ModeReturn: waitReturn, ModeFinish: waitFinish, ModeBye: waitBye, ModeHelp: waitHelp,
 		ModeBorrow: k.Setup.idle(), ModeAccount: k.Setup.idle(), ModeRenewed: k.Setup.idle(),
 		ModeStillThere: k.Setup.warn(),
 	}[m]
@@ -314,17 +317,20 @@ func (k *step) ask(q Question) bool {
 	k.Calls++
 	q.Call, q.At = k.Calls, k.At
 	k.Open = append(slices.Clip(k.Open), q)
-	if q.Acts != nil {
+	switch q.is() {
+	case askRecord:
 		k.out = append(k.out, Record{q.Call, q.Acts})
-	} else {
+	case askVerify:
+		k.out = append(k.out, Verify{q.Call, q.Patron, k.Typed})
+	default:
 		k.out = append(k.out, Find{q.Call, q.Patron, q.Card, q.Item})
 	}
 	return true
 }
 
-// answered takes a question off the list: a Record's or a Find's, whichever has been answered.
-func (k *step) answered(call uint64, record bool) (Question, bool) {
-	i := slices.IndexFunc(k.Open, func(q Question) bool { return q.Call == call && (q.Acts != nil) == record })
+// answered takes a question off the list, if it is of the sort that has been answered.
+func (k *step) answered(call uint64, as asking) (Question, bool) {
+	i := slices.IndexFunc(k.Open, func(q Question) bool { return q.Call == call && q.is() == as })
 	if i < 0 {
 		return Question{}, false
 	}

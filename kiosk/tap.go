@@ -13,7 +13,7 @@ func (k *step) tapped(ev Tapped) {
 	switch {
 	case k.Mode != k.was.Mode || ev.Seq < k.Since.Seq || ev.Seq > k.Seq || ev.Session != k.session():
 	case k.At.Sub(k.Since.At) < tapThrough:
-	case ev.ID == k.Tap && k.At.Sub(k.TapAt) < tapAgain:
+	case ev.ID == k.Tap && k.At.Sub(k.TapAt) < k.tapAgain():
 	case !slices.Contains(k.actions(), ev.ID):
 	default:
 		k.Tap, k.TapAt = ev.ID, k.At
@@ -41,6 +41,10 @@ func (k *step) act(id string) {
 		k.renewSome("")
 	case "renew":
 		k.renewSome(arg)
+	case "digit":
+		k.typeDigit(arg)
+	case "erase":
+		k.eraseDigit()
 	case "more_time":
 		k.show(k.Back)
 	case "help":
@@ -48,8 +52,7 @@ func (k *step) act(id string) {
 	case "finish":
 		k.finish()
 	case "ok":
-		k.bye()
-		k.sound(SoundBye)
+		k.ok()
 	case "back":
 		k.back()
 	case "page":
@@ -77,6 +80,16 @@ func (k *step) beginReturn() {
 	k.Sessions++
 	k.Visit = Visit{Session: k.Sessions, Lang: k.Lang, Chosen: k.Chosen}
 	k.show(ModeReturn)
+}
+
+// ok agrees with what the screen says.
+func (k *step) ok() {
+	if k.Mode == ModePIN {
+		k.verify()
+		return
+	}
+	k.bye()
+	k.sound(SoundBye)
 }
 
 // finish asks whether that was all, of whoever has a card.
@@ -151,6 +164,8 @@ func (s State) own() []string {
 		return []string{"back"}
 	case ModeBlocked:
 		return []string{"return", "back"}
+	case ModePIN:
+		return s.pinActions()
 	case ModeBorrow:
 		return []string{"finish", "account"}
 	case ModeAccount:

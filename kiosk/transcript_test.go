@@ -120,6 +120,8 @@ func (p *player) do(f []string) {
 		p.happen(Laid{Source: arg(1), Role: Role(arg(2)), Tags: tagsOf(f[3:])})
 	case "tap":
 		p.tap(arg(1), arg(2))
+	case "type":
+		p.typePIN(arg(1))
 	case "wake":
 		p.happen(Woke{})
 	case "wait":
@@ -184,6 +186,14 @@ func (p *player) tap(id, how string) {
 		p.t.Fatalf("nobody taps %q", how)
 	}
 	p.happen(ev)
+}
+
+// typePIN taps digits as fast as fingers are.
+func (p *player) typePIN(digits string) {
+	for _, d := range digits {
+		p.now = p.now.Add(300 * time.Millisecond)
+		p.tap("digit:"+string(d), "")
+	}
 }
 
 // scanOf is what the rules of a config would make of a code.
@@ -269,6 +279,8 @@ func (p *player) effect(e Effect) {
 	switch e := e.(type) {
 	case Find:
 		fmt.Fprintf(&p.out, "  ! find %s\n", strings.Join(strings.Fields(fmt.Sprint(e.Patron, " ", e.Card, " ", e.Item)), " "))
+	case Verify:
+		fmt.Fprintf(&p.out, "  ! verify %d digits of %s\n", len(e.PIN), e.Patron)
 	case Secure:
 		fmt.Fprintf(&p.out, "  ! secure %v: %s on %s\n", e.On, strings.Join(e.Tags, " "), e.Source)
 	case Print:
@@ -339,7 +351,7 @@ func headWords(v Screen, s State) []string {
 		name string
 		v    int
 	}{
-		{"session", int(v.Session)}, {"new", v.New}, {"all", v.All}, {"ready", v.Ready}, {"first", v.First},
+		{"session", int(v.Session)}, {"new", v.New}, {"all", v.All}, {"ready", v.Ready}, {"first", v.First}, {"typed", v.Typed},
 		{"aside", v.Aside}, {"duplicates", v.Tally.Duplicate}, {"read", v.Tally.All()}, {"open", len(s.Open)},
 	} {
 		if w.v != 0 {

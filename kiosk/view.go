@@ -7,7 +7,7 @@ import "slices"
 func View(s State) Screen {
 	v := Screen{
 		Seq: s.Seq, Mode: s.Mode, Lang: s.Lang, Offline: s.Offline, Session: s.session(), Lines: s.flat(s.lines()), First: s.First,
-		New: s.New, Notice: s.Notice, Provisional: s.Clock == ClockImpossible, Seconds: s.seconds(),
+		New: s.New, Notice: s.Notice, Provisional: s.Clock == ClockImpossible, Seconds: s.seconds(), Typed: len(s.Typed),
 		Actions: s.actions(), Sounds: s.Heard, Alarms: s.Alarms,
 	}
 	if v.Notice == "" && s.mustLie() {
@@ -28,7 +28,7 @@ func View(s State) Screen {
 // lines are the items that the screen shows.
 func (s State) lines() []Line {
 	switch s.Mode {
-	case ModeItemFirst, ModeReturn, ModeRenewed:
+	case ModeItemFirst, ModePIN, ModeReturn, ModeRenewed:
 		return s.Lines
 	case ModeBorrow:
 		// Why a book was not renewed belongs into the list of the renewals only.

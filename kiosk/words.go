@@ -141,6 +141,7 @@ type Patron struct {
 	Language string // wished language, "" if unknown
 	Inactive bool
 	Expires  Date // last day of membership; zero: never
+	PIN      bool // the file has one
 }
 
 // ItemStatus is the physical state of an item, apart from being on loan.
@@ -197,6 +198,7 @@ type Account struct {
 	Loans   []Borrowed // open loans, first due first
 	Charges int64      // sum of open charges in minor units
 	Ready   int        // holds that wait for the patron on the hold shelf
+	Tries   int        // wrong PINs in a row, since the last right one or the last newer file of patrons
 }
 
 // A Copy is all that is decided about an item from the cache, at one moment.

@@ -32,7 +32,7 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	if err := os.Remove(path + ".sha256"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("backup: %w", err)
 	}
-	if err := errors.Join(syncFolder(filepath.Dir(path)), putInPlace(part, path)); err != nil {
+	if err := errors.Join(toDisk(filepath.Dir(path)), putInPlace(part, path)); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
 	line := fmt.Sprintf("%s  %s\n", sum, filepath.Base(path))
@@ -81,10 +81,11 @@ func writeWhole(path string, text []byte) error {
 
 // putInPlace renames a file that is on the disk, and brings the name to the disk.
 func putInPlace(part, path string) error {
-	return cmpErr(os.Rename(part, path), func() error { return syncFolder(filepath.Dir(path)) })
+	return cmpErr(os.Rename(part, path), func() error { return toDisk(filepath.Dir(path)) })
 }
 
-func syncFolder(path string) error {
+// toDisk brings a file to the disk, or the names in a folder.
+func toDisk(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err

@@ -18,19 +18,25 @@ type cache struct {
 	origin  string // of the journal that it follows,
 	applied uint64 // and the last entry of it that is in here
 	imports map[string]imported
+	hung    atomic.Pointer[map[string]string] // the lists that count: kind -> file; nil: not known yet
 
 	beside *readers
-	r      *held       // the loop's own connection: it waits for nobody who writes
+	r      *held       // the loop's own connection, opened when it is needed: it waits for nobody who writes
 	behind atomic.Bool // the cache cannot be read, or lags behind the journal: nothing may be found
 	rotten atomic.Bool // the file is damaged: it is to be made anew
 	remade atomic.Bool // it was, and no file has been loaded since
 }
 
 func newCache(o *Options, path string) *cache {
-	return &cache{
+	c := &cache{
 		o: o, path: path, w: newHeld(path, cacheKeys, cachePragmas()), r: newHeld(path, readKeys, readPragmas()),
 		imports: map[string]imported{}, beside: newReaders(path),
 	}
+	for _, h := range []*held{c.w, c.r} {
+		h.opened = func() error { return c.hang(h) }
+	}
+	c.r.broken = true // as it is after it was closed
+	return c
 }
 
 func (c *cache) close() error {
@@ -108,7 +114,7 @@ func (c *cache) begin(j *journal) error {
 	if err := errors.Join(c.closeAll(), removeDB(c.path)); err != nil {
 		return err
 	}
-	return c.openAll(j)
+	return c.openAll(j) // which removes the lists
 }
 
 // cacheFailed keeps the desk from answering out of a cache that it cannot trust.
@@ -133,19 +139,14 @@ func (c *cache) open(j *journal) error {
 }
 
 func (c *cache) openAll(j *journal) error {
-	if err := c.w.open(); err != nil {
-		return err
+	c.hung.Store(nil)
+	var err error
+	for _, step := range []func() error{
+		c.w.open, func() error { return c.w.migrate("cache") }, c.loadImports, c.findLists, func() error { return c.hang(c.w) },
+	} {
+		err = cmpErr(err, step)
 	}
-	if err := c.w.migrate("cache"); err != nil {
-		return err
-	}
-	if err := c.r.open(); err != nil {
-		return err
-	}
-	if err := c.loadImports(); err != nil {
-		return err
-	}
-	return c.attachLocked(j)
+	return cmpErr(err, func() error { return c.attachLocked(j) })
 }
 
 // attach makes the cache follow the journal, which may be another one now, and brings it up to it.

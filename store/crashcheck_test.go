@@ -221,9 +221,8 @@ func (p promise) cache(s *Store) error {
 // crowd sees to it that the people of one file are there and no others.
 func (p promise) crowd(s *Store) error {
 	var n, least, most int
-	err := s.cache.beside.query(context.Background(),
-		"SELECT count(*), coalesce(min(CAST(barcode AS INTEGER)), 0), coalesce(max(CAST(barcode AS INTEGER)), 0) FROM patrons", nil,
-		func(rows *sql.Rows) error { return rows.Scan(&n, &least, &most) })
+	_, err := s.cache.w.row(
+		"SELECT count(*), coalesce(min(CAST(barcode AS INTEGER)), 0), coalesce(max(CAST(barcode AS INTEGER)), 0) FROM patrons", nil, &n, &least, &most)
 	if err != nil || n == 0 {
 		return err
 	}

@@ -66,7 +66,7 @@ func quarantine(path, why string) error {
 	if err := removeDB(path); err != nil { // what is left is an index of the log
 		return err
 	}
-	return errors.Join(syncFolder(folder), syncFolder(filepath.Dir(path)))
+	return errors.Join(toDisk(folder), toDisk(filepath.Dir(path)))
 }
 
 // keepCopy puts a copy of a database that nobody has open into the quarantine.
@@ -89,7 +89,7 @@ func keepCopy(path, why string) error {
 			return err
 		}
 	}
-	return syncFolder(folder)
+	return toDisk(folder)
 }
 
 // examine reads the file: its pages, if they are not too many, the youngest entries, the deliveries. The
@@ -207,16 +207,30 @@ func (h *held) layout() (string, error) {
 // district's. What is wrong in a larger one shows when it is read.
 const wholeFile = 64 << 20
 
-// examine looks at every page and every index of a cache that is not too large.
+// examine looks at every page and every index of those files of the cache that are not too large.
 func (c *cache) examine() error {
-	if info, err := os.Stat(c.path); err != nil || info.Size() > wholeFile {
-		return err
+	files := map[string]string{"main": c.path}
+	for kind, path := range *c.hung.Load() {
+		files["list_"+kind] = path
 	}
-	return c.w.each("PRAGMA integrity_check(1)", nil, func(rows *sql.Rows) error {
+	for name, path := range files {
+		info, err := os.Stat(path)
+		if err == nil && info.Size() <= wholeFile {
+			err = c.w.integrity(name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *held) integrity(name string) error {
+	return h.each("PRAGMA "+name+".integrity_check(1)", nil, func(rows *sql.Rows) error {
 		var text string
 		if err := rows.Scan(&text); err != nil || text == "ok" {
 			return err
 		}
-		return fmt.Errorf("%s: %w: %s", c.w.name, errDamaged, text)
+		return fmt.Errorf("%s, %s: %w: %s", h.name, name, errDamaged, text)
 	})
 }

@@ -15,31 +15,40 @@ func (s *Store) Find(f kiosk.Find) kiosk.Found {
 		found.Failed = true
 		return found
 	}
-	h, done := s.cache.reader()
-	defer done()
-	q := asking{held: h, site: s.o.Site, zone: s.o.Zone}
-	err := q.read(func() (err error) {
-		patron := f.Patron
-		if f.Card != "" {
-			if patron, err = q.owner(f.Card); err != nil {
-				return err
-			}
-		}
-		if patron != "" {
-			if found.Account, err = q.account(patron); err != nil {
-				return err
-			}
-		}
-		if f.Item != "" {
-			found.Copy, err = q.copy(f.Item)
-		}
-		return err
-	})
+	err := s.ask(func(q asking) error { return q.find(f, &found) })
 	if err != nil {
 		s.cacheFailed("look up", err)
 		return kiosk.Found{Call: f.Call, Failed: true}
 	}
 	return found
+}
+
+// ask looks things up at one moment.
+func (s *Store) ask(fn func(asking) error) error {
+	h, done := s.cache.reader()
+	defer done()
+	err := cmpErr(h.mend(), func() error { return s.cache.hang(h) })
+	return cmpErr(err, func() error {
+		return h.read(func() error { return fn(asking{held: h, site: s.o.Site, zone: s.o.Zone}) })
+	})
+}
+
+func (q asking) find(f kiosk.Find, found *kiosk.Found) (err error) {
+	patron := f.Patron
+	if f.Card != "" {
+		if patron, err = q.owner(f.Card); err != nil {
+			return err
+		}
+	}
+	if patron != "" {
+		if found.Account, err = q.account(patron); err != nil {
+			return err
+		}
+	}
+	if f.Item != "" {
+		found.Copy, err = q.copy(f.Item)
+	}
+	return err
 }
 
 // reader is a connection for the loop. The one that writes knows its pages already, where another one reads
@@ -76,8 +85,11 @@ func (q asking) owner(card kiosk.Credential) (id kiosk.PatronID, err error) {
 // account is all that is decided about a patron; nil if there is none.
 func (q asking) account(id kiosk.PatronID) (*kiosk.Account, error) {
 	a := kiosk.Account{}
-	found, err := q.patron(id, &a.Patron)
+	_, found, err := q.patron(id, &a.Patron)
 	if err != nil || !found {
+		return nil, err
+	}
+	if a.Tries, err = q.tries(id); err != nil {
 		return nil, err
 	}
 	if a.Loans, err = q.loans(id); err != nil {
@@ -105,20 +117,22 @@ func (q asking) account(id kiosk.PatronID) (*kiosk.Account, error) {
 	return &a, nil
 }
 
-func (q asking) patron(id kiosk.PatronID, p *kiosk.Patron) (bool, error) {
+// patron is a row of patrons, and the keyed digest of the PIN; "" if there is none.
+func (q asking) patron(id kiosk.PatronID, p *kiosk.Patron) (pin string, found bool, err error) {
 	var homeroom, expires, district, card string
 	var sum int64
-	found, err := q.row(`SELECT barcode, name, type, grade, homeroom, language, inactive, expires, district_id, card, sum
+	found, err = q.row(`SELECT barcode, name, type, grade, homeroom, language, inactive, expires, district_id, card, pin, sum
 		FROM patrons WHERE barcode = ?`, []any{id},
-		&p.ID, &p.Name, &p.Type, &p.Grade, &homeroom, &p.Language, &p.Inactive, &expires, &district, &card, &sum)
+		&p.ID, &p.Name, &p.Type, &p.Grade, &homeroom, &p.Language, &p.Inactive, &expires, &district, &card, &pin, &sum)
 	if err != nil || !found {
-		return false, err
+		return "", false, err
 	}
-	err = sound("patrons", sum, string(p.ID), p.Name, p.Type, p.Grade, homeroom, p.Language, p.Inactive, expires, district, card)
+	p.PIN = pin != ""
+	err = sound("patrons", sum, string(p.ID), p.Name, p.Type, p.Grade, homeroom, p.Language, p.Inactive, expires, district, card, pin)
 	if err == nil && expires != "" {
 		p.Expires, err = kiosk.ParseDate(expires)
 	}
-	return true, err
+	return pin, true, err
 }
 
 // loans are a patron's open loans, first due first. A loan may be of a copy that the cache does not have.

@@ -66,7 +66,8 @@ type held struct {
 	db     *sql.DB
 	conn   *sql.Conn
 	stmts  map[string]*sql.Stmt
-	broken bool // the connection's state is unknown
+	hung   map[string]string // lists that are attached: name -> path
+	broken bool              // the connection's state is unknown
 }
 
 func newHeld(path, keys string, want []pragma) *held {
@@ -84,7 +85,7 @@ func (h *held) open() error {
 	if err != nil {
 		return fmt.Errorf("open %s: %w", h.name, errors.Join(err, db.Close()))
 	}
-	h.db, h.conn, h.stmts, h.broken = db, conn, map[string]*sql.Stmt{}, false
+	h.db, h.conn, h.stmts, h.hung, h.broken = db, conn, map[string]*sql.Stmt{}, map[string]string{}, false
 	if err := cmpErr(h.readBack(), h.opened); err != nil {
 		return errors.Join(err, h.close())
 	}

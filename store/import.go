@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"time"
 
 	"circdesk/kiosk"
@@ -123,10 +125,13 @@ type loading struct {
 	rest   io.Reader // what nobody has read yet
 	keeper keeper
 	file   string // what the snapshot is called
-	batch  []filed
+	more   int    // rows that were found to stand in the file twice when all of it was read
 }
 
 func (l *loading) run(ctx context.Context, rows iter.Seq2[intake.Row, *intake.Bad]) (err error) {
+	if isList(l.kind) {
+		return l.runList(ctx, rows)
+	}
 	c := l.s.cache
 	if err := c.sweep(ctx, beside(l.kind), behind(l.kind)); err != nil {
 		return err
@@ -139,10 +144,11 @@ func (l *loading) run(ctx context.Context, rows iter.Seq2[intake.Row, *intake.Ba
 		// is left here is swept at the next import, or at night.
 		err = errors.Join(err, c.sweep(context.WithoutCancel(ctx), beside(l.kind), behind(l.kind)))
 	}()
-	if err := l.load(ctx, rows); err != nil {
+	if err := l.load(ctx, rows, l.put); err != nil {
 		return err
 	}
-	if err := l.compare(ctx); err != nil || l.report.Refused != "" {
+	before, err := c.number(ctx, "SELECT count(*) FROM "+l.kind)
+	if err != nil || l.tooFew(before, 0) {
 		return err
 	}
 	l.file = l.keeper.put()
@@ -153,8 +159,17 @@ func (l *loading) run(ctx context.Context, rows iter.Seq2[intake.Row, *intake.Ba
 	return nil
 }
 
-// load writes all rows, a few at a time.
-func (l *loading) load(ctx context.Context, rows iter.Seq2[intake.Row, *intake.Bad]) error {
+// load hands all rows to put, a few at a time.
+func (l *loading) load(ctx context.Context, rows iter.Seq2[intake.Row, *intake.Bad], put func([]filed) error) error {
+	var batch []filed
+	handOn := func() error {
+		full := batch
+		batch = nil
+		if room, err := l.s.journal.ballast.room(); err == nil && room < 2*l.s.journal.ballast.low() {
+			return errNoRoom
+		}
+		return errors.Join(put(full), ctx.Err())
+	}
 	for row, bad := range rows {
 		switch {
 		case bad != nil && bad.Fatal != nil:
@@ -168,13 +183,13 @@ func (l *loading) load(ctx context.Context, rows iter.Seq2[intake.Row, *intake.B
 			return err
 		}
 		l.report.Rows++
-		if l.batch = append(l.batch, f); len(l.batch) == rowsInTurn {
-			if err := errors.Join(l.put(), ctx.Err()); err != nil {
+		if batch = append(batch, f); len(batch) == rowsInTurn {
+			if err := handOn(); err != nil {
 				return err
 			}
 		}
 	}
-	return errors.Join(l.put(), all(l.rest), ctx.Err())
+	return errors.Join(handOn(), all(l.rest))
 }
 
 func (l *loading) leaveOut(bad intake.Bad) {
@@ -185,17 +200,17 @@ func (l *loading) leaveOut(bad intake.Bad) {
 	}
 }
 
-// put writes the batch in one short transaction.
-func (l *loading) put() error {
-	if len(l.batch) == 0 {
+// twiceInFile is why a row is left out.
+const twiceInFile = "has occurred before in this file; the first one counts"
+
+// put writes rows in one short transaction.
+func (l *loading) put(batch []filed) error {
+	if len(batch) == 0 {
 		return nil
-	}
-	if room, err := l.s.journal.ballast.room(); err == nil && room < 2*l.s.journal.ballast.low() {
-		return errNoRoom
 	}
 	var twice []filed
 	err := l.s.cache.inTurn(func() error {
-		for _, r := range l.batch {
+		for _, r := range batch {
 			fresh, err := l.s.cache.w.insert(r.insert, r.values...)
 			if err != nil {
 				return err
@@ -209,20 +224,19 @@ func (l *loading) put() error {
 	if err != nil {
 		return err
 	}
-	l.report.Loaded += len(l.batch) - len(twice)
+	l.report.Loaded += len(batch) - len(twice)
 	for _, r := range twice {
 		l.report.Rows-- // leaveOut counts it again
-		l.leaveOut(intake.Bad{Line: r.line, Column: r.column, Reason: "has occurred before in this file; the first one counts"})
+		l.leaveOut(intake.Bad{Line: r.line, Column: r.column, Reason: twiceInFile})
 	}
-	l.batch = l.batch[:0]
 	return nil
 }
 
-// A filed is a row as it goes into the table beside.
+// A filed is a row as it goes into the new table.
 type filed struct {
 	line   int
 	column string // by which it is told from others
-	insert string
+	insert string // unless the table is a list
 	values []any
 }
 
@@ -230,11 +244,10 @@ type filed struct {
 func (s *Store) fileOf(row intake.Row) (filed, error) {
 	switch r := row.(type) {
 	case *intake.Patron:
-		return filed{r.Line, "barcode", "INSERT INTO beside_patrons VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-			summed(r.Barcode, r.Name, r.Type, r.Grade, r.Homeroom, r.Language, r.Inactive, r.Expires, r.DistrictID, s.card(r.CardUID))}, nil
+		return filed{line: r.Line, values: summed(r.Barcode, r.Name, r.Type, r.Grade, r.Homeroom, r.Language, r.Inactive, r.Expires, r.DistrictID,
+			s.card(r.CardUID), s.pin(r.Barcode, r.PIN))}, nil
 	case *intake.Copy:
-		return filed{r.Line, "barcode", "INSERT INTO beside_copies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-			summed(r.Barcode, r.TitleID, r.Title, r.Author, r.CallNumber, r.CircType, r.Site, r.Status)}, nil
+		return filed{line: r.Line, values: summed(r.Barcode, r.TitleID, r.Title, r.Author, r.CallNumber, r.CircType, r.Site, r.Status)}, nil
 	case *intake.Loan:
 		return filed{r.Line, "item", "INSERT INTO beside_loans VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
 			summed(r.Item, r.Patron, r.At, r.Due, r.Renewals)}, nil
@@ -262,28 +275,35 @@ func (s *Store) card(uid string) string {
 	return string(s.o.Card(uid))
 }
 
-// compare refuses a file that would drop too much: of patrons and copies those that it does not have,
-// of what comes and goes every day the number.
-func (l *loading) compare(ctx context.Context) error {
-	c, lost := l.s.cache, 0
-	before, err := c.number(ctx, "SELECT count(*) FROM "+l.kind)
-	if err != nil {
-		return err
-	}
+// tooFew refuses a file that would drop too much: of patrons and copies those that it does not have, of
+// what comes and goes every day the number.
+func (l *loading) tooFew(before, lost int) bool {
 	l.report.Before = before
-	if l.kind == "patrons" || l.kind == "copies" {
-		lost, err = c.number(ctx, fmt.Sprintf(
-			"SELECT count(*) FROM %[1]s WHERE NOT EXISTS (SELECT 1 FROM %[2]s WHERE %[2]s.barcode = %[1]s.barcode)", l.kind, beside(l.kind)))
-		if err != nil {
-			return err
-		}
-	}
 	lost = max(lost, before-l.report.Loaded)
-	if !l.o.Force && lost*5 > before {
-		l.report.Refused = fmt.Sprintf("the file would drop %d of the %d %s that are there", lost, before, l.kind)
-		l.report.Loaded = 0
+	if l.o.Force || lost*5 <= before {
+		return false
 	}
-	return nil
+	l.report.Refused = fmt.Sprintf("the file would drop %d of the %d %s that are there", lost, before, l.kind)
+	l.report.Loaded = 0
+	return true
+}
+
+// sortBad puts the bad rows into the order of the file.
+func (l *loading) sortBad() {
+	slices.SortStableFunc(l.report.BadRows, func(a, b BadRow) int { return cmp.Compare(a.Line, b.Line) })
+	l.report.BadRows = l.report.BadRows[:min(len(l.report.BadRows), badsShown)]
+}
+
+// imported is what the cache keeps of the file. turn is held.
+func (l *loading) imported() imported {
+	return imported{
+		kind: l.kind, at: l.s.o.Now().UnixMicro(), taken: l.o.Taken.UnixMicro(), rows: l.report.Rows, kept: l.report.Loaded, bad: l.report.Bad, file: l.file,
+		runs: l.s.cache.imports[l.kind].runs + 1,
+	}
+}
+
+func (c *cache) putImported(is imported) error {
+	return c.w.exec("INSERT OR REPLACE INTO imports VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", summed(is.columns()...)...)
 }
 
 // swap puts the new table into the old one's place, in one transaction, with the journal applied to it.
@@ -303,10 +323,7 @@ func (l *loading) swap(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	is := imported{
-		kind: l.kind, at: l.s.o.Now().UnixMicro(), taken: l.o.Taken.UnixMicro(), rows: l.report.Rows, kept: l.report.Loaded, bad: l.report.Bad, file: l.file,
-		runs: c.imports[l.kind].runs + 1,
-	}
+	is := l.imported()
 	err = c.w.write(func() error {
 		if err := c.rename(l.kind); err != nil {
 			return err
@@ -319,7 +336,7 @@ func (l *loading) swap(ctx context.Context) error {
 				return fmt.Errorf("entry %d: %w", r.seq, err)
 			}
 		}
-		return c.w.exec("INSERT OR REPLACE INTO imports VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", summed(is.columns()...)...)
+		return c.putImported(is)
 	})
 	if err == nil {
 		c.imports[l.kind] = is

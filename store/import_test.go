@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -171,6 +172,9 @@ func TestAFileThatBreaksOffChangesNothing(t *testing.T) {
 	}
 	if f := d.Find(kiosk.Find{Patron: "500"}); f.Account != nil || f.Failed {
 		t.Errorf("%+v", f)
+	}
+	if left, err := filepath.Glob(filepath.Join(d.o.Folder, "cache-*")); len(left) != len(lists()) || err != nil {
+		t.Errorf("files: %q, %v", left, err)
 	}
 	if r := d.load("patrons", people(0, 20)); r.Before != 10 || r.Loaded != 20 {
 		t.Errorf("%+v", r)

@@ -9,6 +9,8 @@ func (c *cache) project(r *row) error {
 		return c.projectCard(r, true)
 	case kiosk.KindTagSet, kiosk.KindTagCleared, kiosk.KindTagFailed:
 		return c.projectTag(r)
+	case kiosk.KindPINWrong, kiosk.KindPINRight:
+		return c.projectTries(r)
 	}
 	return cmpErr(c.projectLoan(r, true), func() error {
 		return cmpErr(c.projectHold(r), func() error { return c.projectTag(r) })

@@ -76,11 +76,14 @@ func wellUsed(t testing.TB, log bool) state {
 	}
 	// The desk is not used any more, so it does not matter that reading its files drops its locks.
 	names := []string{"journal.db", "journal.db-wal", "journal.db-mark", "cache.db", "cache.db-wal"}
-	kept, err := fs.Glob(os.DirFS(d.o.Folder), "snapshots/*")
-	if err != nil {
-		t.Fatal(err)
+	for _, pattern := range []string{"cache-*.db", "snapshots/*"} {
+		more, err := fs.Glob(os.DirFS(d.o.Folder), pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, more...)
 	}
-	for _, name := range append(names, kept...) {
+	for _, name := range names {
 		b, err := os.ReadFile(filepath.Join(d.o.Folder, name))
 		if err == nil {
 			s.files[name] = b

@@ -39,6 +39,9 @@ type Options struct {
 	// tell of no cards.
 	Card func(uid string) kiosk.Credential
 
+	// PIN makes the keyed digest of a patron's PIN; nil: the desk knows no PINs.
+	PIN func(patron, pin string) string
+
 	examined uint64 // for tests: how many entries are checked at Open; 0: examinedAtOpen
 	trusting bool   // a defect for the harness: what is in the files is believed
 }
@@ -78,7 +81,7 @@ var (
 	errNotOpen = errors.New("not open")
 )
 
-// A Store is the kiosk's journal and cache. Stand, LastSession, Find, Record, Follow, Mend and Alarms belong to
+// A Store is the kiosk's journal and cache. Stand, LastSession, Find, CheckPIN, Record, Follow, Mend and Alarms belong to
 // one goroutine, the loop's; everything else may be called from any.
 type Store struct {
 	o          Options

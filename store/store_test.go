@@ -282,6 +282,9 @@ func TestHoldsAreServedInTurn(t *testing.T) {
 
 func TestEveryPragmaIsInForce(t *testing.T) {
 	d := openDesk(t)
+	if err := d.cache.r.mend(); err != nil {
+		t.Fatal(err)
+	}
 	for _, h := range []*held{d.journal.w, d.cache.w, d.cache.r} {
 		if len(h.want) < 10 {
 			t.Errorf("%s: only %d pragmas are read back", h.name, len(h.want))

@@ -331,7 +331,7 @@ func TestAReloadShowsTheSameSession(t *testing.T) {
 
 func TestAllActionsCanBeReachedByKeys(t *testing.T) {
 	g := open(t)
-	for _, name := range []string{"attract", "blocked", "borrow-three", "account-middle", "finish", "still-there", "bin-hold", "aside"} {
+	for _, name := range []string{"attract", "blocked", "borrow-three", "account-middle", "finish", "still-there", "pin-enough", "bin-hold", "aside"} {
 		c := sceneOf(t, name)
 		g.show(scene{screen: kiosk.Screen{Mode: kiosk.ModeWho}}, "en") // takes the focus away
 		g.Eval("document.activeElement.blur()", nil)
@@ -368,6 +368,45 @@ func TestAllActionsCanBeReachedByKeys(t *testing.T) {
 		if tap := g.tapped(); !slices.Contains(all, tap.ID) {
 			t.Errorf("%s: Enter sent %+v", name, tap)
 		}
+	}
+}
+
+// TestThePadIsTypedByKeysInItsOrder goes over the pad as a five-key pad does.
+func TestThePadIsTypedByKeysInItsOrder(t *testing.T) {
+	g := open(t)
+	c := sceneOf(t, "pin-enough")
+	g.show(c, "en")
+	for _, want := range strings.Fields("digit:1 digit:2 digit:3 digit:4 digit:5 digit:6 digit:7 digit:8 digit:9 erase digit:0 ok back") {
+		g.Press("Tab")
+		g.Press("Enter")
+		if tap := g.tapped(); tap.ID != want {
+			t.Errorf("typed %q, want %q", tap.ID, want)
+		}
+	}
+	g.Eval("document.querySelector('[data-action=ok]').focus()", nil)
+	c = sceneOf(t, "pin-wrong")
+	c.screen.Seq = 43
+	g.put(c.screen)
+	g.painted(43)
+	g.WaitFor("document.activeElement.dataset.action === 'digit:1'", patience) // where the next try begins
+}
+
+// TestThePageKnowsOnlyHowManyDigitsAreTyped looks at dots, and at what the ear is told.
+func TestThePageKnowsOnlyHowManyDigitsAreTyped(t *testing.T) {
+	g := open(t)
+	for name, want := range map[string]int{"pin-empty": 0, "pin": 3, "pin-full": 8} {
+		c := sceneOf(t, name)
+		c.screen.Seq = uint64(50 + want)
+		g.put(c.screen)
+		g.painted(c.screen.Seq)
+		var dots int
+		g.Eval("document.querySelectorAll('.dots i').length", &dots)
+		if dots != want {
+			t.Errorf("%s has %d dots, want %d", name, dots, want)
+		}
+	}
+	if said := drawn(catalogueOf(t, "en"), sceneOf(t, "pin").screen).Speech; !slices.Equal(said, []string{"Type your PIN", "3 numbers"}) {
+		t.Errorf("the ear is told %q", said)
 	}
 }
 

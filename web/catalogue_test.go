@@ -201,6 +201,9 @@ func TestEveryActionAndOutcomeHasItsPicture(t *testing.T) {
 	source := readPage(t, "art.js")
 	_, glyphs, _ := strings.Cut(source, "const glyphs = {")
 	for _, k := range append(actionKinds(t), "language") {
+		if k == "digit" {
+			continue // is its own picture
+		}
 		if !strings.Contains(glyphs, "\n  "+k+": ") && !strings.Contains(glyphs, "glyphs."+k+" = ") {
 			t.Errorf("art.js has no icon for %q", k)
 		}

@@ -78,7 +78,7 @@ func sceneOf(t testing.TB, name string) scene {
 func TestDocumentsStayAsTheyWere(t *testing.T) {
 	for _, name := range []string{"attract.en", "attract-trouble.en", "borrow-three.en", "borrow-three.es", "borrow-hours.en",
 		"borrow-provisional.en", "borrow-refused-on_hold.en", "borrow-refused-on_hold.es", "account-first.en", "renewed.es",
-		"return-desk.en", "finish.en", "still-there.en", "closed.en", "closed.es", "borrowing-off.en", "bin-hold.en", "aside.es"} {
+		"return-desk.en", "finish.en", "still-there.en", "pin.en", "pin.es", "pin-wrong.en", "closed.en", "closed.es", "borrowing-off.en", "bin-hold.en", "aside.es"} {
 		t.Run(name, func(t *testing.T) {
 			scene, lang, _ := strings.Cut(name, ".")
 			var got bytes.Buffer

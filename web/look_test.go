@@ -19,7 +19,7 @@ func pictures() []struct {
 	}{
 		{"attract", "en", false}, {"borrow-three", "en", false}, {"borrow-refused-on_hold", "en", false}, {"account-first", "en", false},
 		{"return-cart", "en", false}, {"finish", "en", false}, {"still-there", "en", false}, {"bin-hold", "en", false}, {"aside", "en", false},
-		{"closed", "en", false}, {"borrow-refused-on_hold", "es", false}, {"attract", "es", true}, {"borrow-three", "en", true},
+		{"pin", "en", false}, {"closed", "en", false}, {"borrow-refused-on_hold", "es", false}, {"attract", "es", true}, {"borrow-three", "en", true},
 	}
 }
 

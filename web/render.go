@@ -32,11 +32,13 @@ type Document struct {
 type Model struct {
 	Greeting string         `json:"greeting"` // first name or nickname
 	Heading  string         `json:"heading"`
-	Text     string         `json:"text,omitempty"`  // the sentence under the heading
-	Code     string         `json:"code,omitempty"`  // of the trouble that the screen tells, for staff
-	Ready    string         `json:"ready,omitempty"` // holds that wait for the patron
-	Items    []Item         `json:"items"`           // at most 12
-	First    int            `json:"first"`           // of Items: the first of the page shown
+	Text     string         `json:"text,omitempty"`    // the sentence under the heading
+	Code     string         `json:"code,omitempty"`    // of the trouble that the screen tells, for staff
+	Ready    string         `json:"ready,omitempty"`   // holds that wait for the patron
+	Typed    int            `json:"typed,omitempty"`   // digits of the PIN; which ones never leave the desk
+	Waiting  string         `json:"waiting,omitempty"` // books that wait for the PIN
+	Items    []Item         `json:"items"`             // at most 12
+	First    int            `json:"first"`             // of Items: the first of the page shown
 	Counts   map[string]int `json:"counts"`
 	Bins     []Bin          `json:"bins,omitempty"` // the bin's counts by outcome
 	Notice   Notice         `json:"notice"`
@@ -148,6 +150,9 @@ func (w scribe) model(heading, text sentence) Model {
 	if w.s.Ready > 0 && w.s.Mode == kiosk.ModeBorrow {
 		m.Ready = w.show(sentence{id: "borrow.ready", n: w.s.Ready})
 	}
+	if w.s.Mode == kiosk.ModePIN {
+		m.Typed, m.Waiting = w.s.Typed, w.show(w.waiting())
+	}
 	if !w.s.Opens.IsZero() {
 		m.Opens = w.s.Opens.Format(time.RFC3339)
 	}
@@ -179,6 +184,8 @@ func (w scribe) head() (heading, text sentence) {
 		text = sentence{id: "item_first.text", n: lines}
 	case kiosk.ModeUnknownCard, kiosk.ModeBlocked:
 		heading.id = "fault." + mode
+	case kiosk.ModePIN:
+		text = sentence{id: either(w.s.Typed == 0, "", "pin.typed"), n: w.s.Typed}
 	case kiosk.ModeBorrowingOff, kiosk.ModeOutOfOrder:
 		heading.id = "fault." + mode
 		if w.s.New > 0 {
@@ -208,6 +215,17 @@ func (w scribe) head() (heading, text sentence) {
 		text = sentence{id: either(w.s.Opens.IsZero(), "closed.unknown", "closed.opens"), day: kiosk.DateOf(w.s.Opens), at: w.s.Opens}
 	}
 	return heading, text
+}
+
+// waiting says how many books are lent when the PIN is right.
+func (w scribe) waiting() sentence {
+	n := 0
+	for _, l := range w.s.Lines {
+		if l.Outcome == "" {
+			n++
+		}
+	}
+	return sentence{id: either(n == 0, "", "item_first.text"), n: n}
 }
 
 func either(cond bool, yes, no string) string {
@@ -267,7 +285,7 @@ func (w scribe) room(l kiosk.Line) float64 {
 // line is what is said of one item.
 func (w scribe) line(l kiosk.Line) sentence {
 	switch {
-	case w.s.Mode == kiosk.ModeItemFirst && l.Outcome == "":
+	case (w.s.Mode == kiosk.ModeItemFirst || w.s.Mode == kiosk.ModePIN) && l.Outcome == "":
 		return sentence{}
 	case w.s.Mode == kiosk.ModeAccount:
 		return w.due(either(l.Late, "line.late", "line.due"), l.Due)
@@ -363,6 +381,9 @@ func (w scribe) action(id string) Action {
 			return Action{}
 		}
 		return Action{id, kind, w.names[arg], arg}
+	case "digit":
+		n, _ := strconv.Atoi(arg) // the core's own
+		return Action{ID: id, Kind: kind, Text: w.show(sentence{id: "action.digit", n: n})}
 	case "page":
 		first, err := strconv.Atoi(arg)
 		kind = either(err == nil && first < w.s.First, "before", "more")
@@ -387,6 +408,9 @@ func (w scribe) speech(heading, text sentence, m Model) []string {
 	}
 	if m.Ready != "" {
 		said = append(said, m.Ready)
+	}
+	if m.Waiting != "" {
+		said = append(said, m.Waiting)
 	}
 	for _, l := range w.spoken() {
 		said = append(said, clean(l.Title, cardEms), w.speak(w.line(l)))

@@ -73,7 +73,7 @@ func screen(mode kiosk.Mode, change func(*kiosk.Screen), actions ...string) kios
 // scenes are all screens with all that they can be: what the tests draw, measure and look at.
 func scenes() []scene {
 	all := append(quietScenes(), visitScenes()...)
-	return append(append(all, listScenes()...), staffScenes()...)
+	return append(append(append(all, pinScenes()...), listScenes()...), staffScenes()...)
 }
 
 func quietScenes() []scene {
@@ -89,6 +89,8 @@ func quietScenes() []scene {
 		{"who", screen(kiosk.ModeWho, nil)},
 		{"unknown-card", screen(kiosk.ModeUnknownCard, nil, "back")},
 		{"blocked", screen(kiosk.ModeBlocked, nil, "return", "back")},
+		{"blocked-no-pin", screen(kiosk.ModeBlocked, func(s *kiosk.Screen) { s.Notice = kiosk.FaultNoPIN }, "return", "back")},
+		{"blocked-locked", screen(kiosk.ModeBlocked, func(s *kiosk.Screen) { s.Notice = kiosk.FaultPINLocked }, "return", "back")},
 		{"help", screen(kiosk.ModeHelp, nil, "back")},
 		{"bye", screen(kiosk.ModeBye, func(s *kiosk.Screen) { s.New = 2 })},
 		{"bye-none", screen(kiosk.ModeBye, nil)},
@@ -104,6 +106,42 @@ func quietScenes() []scene {
 			s.New, s.Alarms, s.Notice = 2, standing(kiosk.AlarmScanner), kiosk.FaultOutOfOrder
 		})},
 		{"out-of-order-empty", screen(kiosk.ModeOutOfOrder, func(s *kiosk.Screen) { s.Alarms = standing(kiosk.AlarmScanner) })},
+	}
+}
+
+func pinScenes() []scene {
+	pin := func(typed int, change func(*kiosk.Screen)) kiosk.Screen {
+		var ids []string
+		if typed >= 4 {
+			ids = append(ids, "ok")
+		}
+		for i := range 10 {
+			ids = append(ids, fmt.Sprintf("digit:%d", (i+1)%10))
+		}
+		if typed > 0 {
+			ids = append(ids, "erase")
+		}
+		s := screen(kiosk.ModePIN, change, append(ids, "back")...)
+		s.Typed = typed
+		return s
+	}
+	notice := func(f kiosk.Fault, lines ...kiosk.Line) kiosk.Screen {
+		return pin(0, func(s *kiosk.Screen) { s.Notice, s.Lines = f, lines })
+	}
+	return []scene{
+		{"pin-empty", pin(0, nil)},
+		{"pin", pin(3, nil)},
+		{"pin-enough", pin(4, func(s *kiosk.Screen) { s.Lines = []kiosk.Line{outcome(0, "")} })},
+		{"pin-full", pin(8, func(s *kiosk.Screen) {
+			s.Lines = []kiosk.Line{outcome(0, ""), outcome(1, ""), outcome(2, "")}
+			s.Offline, s.Alarms = true, standing(kiosk.AlarmScanner, kiosk.AlarmLibrary, kiosk.AlarmCache, kiosk.AlarmClock)
+		})},
+		{"pin-looked-up", screen(kiosk.ModePIN, nil, "back")},
+		{"pin-wrong", notice(kiosk.FaultWrongPIN)},
+		{"pin-off", notice(kiosk.FaultBorrowingOff)},
+		{"pin-too-many", notice(kiosk.FaultTooMany, refused(1, kiosk.FaultTooMany), outcome(0, ""))},
+		{"pin-isbn", notice(kiosk.FaultISBN, refused(1, kiosk.FaultISBN))},
+		{"pin-stray", notice(kiosk.FaultTryAgain)},
 	}
 }
 

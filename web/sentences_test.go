@@ -116,7 +116,7 @@ func TestTheSyllableCountersAreRight(t *testing.T) {
 func imperatives() map[string][]string {
 	return map[string][]string{
 		"en": {"put", "scan", "show", "ask", "go", "give", "try", "see", "come", "use", "lay", "take"},
-		"es": {"ponlo", "pon", "pasa", "lleva", "ve", "ven", "deja", "pide", "muestra", "espera", "toma"},
+		"es": {"ponlo", "pon", "pasa", "lleva", "ve", "ven", "deja", "pide", "muestra", "espera", "toma", "marca"},
 	}
 }
 

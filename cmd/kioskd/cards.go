@@ -1,7 +1,9 @@
 package main
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -13,7 +15,8 @@ import (
 	"circdesk/kiosk"
 )
 
-// A cardKey is what the numbers of card chips are digested with: the numbers themselves are kept nowhere.
+// A cardKey is what the numbers of card chips and the patrons' PINs are digested with: neither is kept in
+// the cache itself.
 type cardKey []byte
 
 // loadCardKey reads the desk's key, or draws it when the desk starts for the first time. It belongs to
@@ -46,6 +49,14 @@ func (k cardKey) of(uid []byte) kiosk.Credential {
 		return ""
 	}
 	return kiosk.Credential(digest)
+}
+
+// pin is the digest of a patron's PIN. Two patrons with the same PIN have different ones. It keeps a PIN out
+// of sight, no more: whoever has the key tries all of four digits in no time.
+func (k cardKey) pin(patron, pin string) string {
+	m := hmac.New(sha256.New, k)
+	m.Write([]byte("pin\x00" + patron + "\x00" + pin))
+	return hex.EncodeToString(m.Sum(nil))
 }
 
 // written is of for a number in hexadecimal.

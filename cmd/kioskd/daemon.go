@@ -116,7 +116,7 @@ func (d *daemon) storeOptions() store.Options {
 		Folder: d.config.Kiosk.State, Kiosk: d.config.Kiosk.ID, Site: d.config.Kiosk.Site, Zone: d.config.Kiosk.Zone,
 		Delivers: d.library != nil || d.config.ILS.Kind != "none",
 		Boot:     bootID(), SinceBoot: sinceBoot, Now: time.Now, Log: d.log,
-		Card: d.plugged.cards.written, NoTags: len(d.config.Readers) == 0,
+		Card: d.plugged.cards.written, PIN: d.plugged.cards.pin, NoTags: len(d.config.Readers) == 0,
 	}
 }
 

@@ -440,7 +440,7 @@ func imports(t *testing.T, n size, program string) []figure {
 		db := filepath.Join(t.TempDir(), fmt.Sprint("bare-", i, ".db"))
 		began = time.Now()
 		cmd := exec.Command("sqlite3", db)
-		cmd.Stdin = strings.NewReader(".read ../../store/schema/cache/0001.sql\n.import --csv " + bare + " copies\n")
+		cmd.Stdin = strings.NewReader(".read ../../store/schema/list/copies.sql\n.import --csv " + bare + " copies\n")
 		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
 			t.Fatalf("%v: %s", err, out)
 		}

@@ -21,7 +21,7 @@ func TestSoak(t *testing.T) {
 	}
 	books := min(30_000, transactions/2)
 	more, desks, bins := manyScanners(t)
-	p := bench(t, size{patrons: 200, copies: books}, build(t), more)
+	p := bench(t, size{patrons: soakPatrons, copies: books}, build(t), more)
 	l := p.line()
 	began, every := time.Now(), max(1, transactions/10)
 	var first, last vitals
@@ -89,13 +89,17 @@ func (l *line) leave() {
 	l.scan("%OK%", func(f frame) bool { return f.doc.Screen == "attract" || f.doc.Screen == "bin" }) // the last run may be open still
 }
 
+// soakPatrons are so many that no card comes again soon: the same code from the same scanner within 1.2 s
+// is one scan.
+const soakPatrons = 2000
+
 // lendOrReturn is one transaction: a loan at the desk, in visits of five, or a return in the slot.
 func (l *line) lendOrReturn(lend bool, i int) {
 	l.t.Helper()
 	book := code("3", i)
 	if lend && i%5 == 0 {
 		before := ""
-		l.scan(code("2", i/5%200), func(f frame) bool {
+		l.scan(code("2", i/5%soakPatrons), func(f frame) bool {
 			is := before != string(f.doc.Session) && f.doc.Screen == "borrow" && len(f.doc.Model.Items) == 0
 			before = string(f.doc.Session)
 			return is

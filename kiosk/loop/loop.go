@@ -22,6 +22,8 @@ import (
 type Store interface {
 	// Find looks up a patron, an item or both.
 	Find(kiosk.Find) kiosk.Found
+	// CheckPIN tells whether a PIN is a patron's.
+	CheckPIN(kiosk.Verify) kiosk.Verified
 	// Record makes acts durable in one transaction; an error means that the outcome is unknown.
 	Record([]kiosk.Act) error
 	// Follow does what Record has left for later. It is called when the screen has been shown.
@@ -184,6 +186,8 @@ func (l *Loop) do(e kiosk.Effect) kiosk.Event {
 	switch e := e.(type) {
 	case kiosk.Find:
 		return l.o.Store.Find(e)
+	case kiosk.Verify:
+		return l.o.Store.CheckPIN(e)
 	case kiosk.Record:
 		err := l.o.Store.Record(e.Acts)
 		if err != nil {

@@ -13,7 +13,10 @@ import (
 	"circdesk/kiosk"
 )
 
-// A memory is a store of one patron and any number of books.
+// teacher is a card that asks for a PIN.
+const teacher = "21000000000027"
+
+// A memory is a store of any number of books.
 type memory struct {
 	mu     sync.Mutex
 	stand  kiosk.JournalIs
@@ -28,11 +31,19 @@ func (m *memory) Find(f kiosk.Find) kiosk.Found {
 	found := kiosk.Found{Call: f.Call}
 	if f.Patron != "" {
 		found.Account = &kiosk.Account{Patron: kiosk.Patron{ID: f.Patron, Name: "Maya", Type: "student"}}
+		if f.Patron == teacher {
+			found.Account.Patron.Type, found.Account.Patron.PIN = "teacher", true
+		}
 	}
 	if f.Item != "" {
 		found.Copy = &kiosk.Copy{Item: kiosk.Item{ID: f.Item, Title: "Holes", Type: "regular"}}
 	}
 	return found
+}
+
+// CheckPIN knows one PIN.
+func (m *memory) CheckPIN(v kiosk.Verify) kiosk.Verified {
+	return kiosk.Verified{Call: v.Call, OK: v.PIN == "9753"}
 }
 
 func (m *memory) Record(acts []kiosk.Act) error {
@@ -91,7 +102,7 @@ type desk struct {
 func open(t *testing.T) *desk {
 	d := &desk{t: t, store: &memory{stand: kiosk.JournalIs{Writable: true, Prefix: "LIB-1-7f3a-", Next: 1}}}
 	setup := &kiosk.Setup{Zone: time.UTC, Languages: []string{"en"}, Policy: kiosk.Policy{
-		Version: "1", Patrons: map[string]kiosk.PatronType{"student": {Limit: 100}},
+		Version: "1", Patrons: map[string]kiosk.PatronType{"student": {Limit: 100}, "teacher": {PIN: true}},
 		Rules: map[kiosk.RuleFor]kiosk.Rule{{Patron: "student", Item: "regular"}: {Days: 14}},
 	}}
 	d.Loop = New(Options{
@@ -148,6 +159,36 @@ func TestABookIsBorrowedInOneGo(t *testing.T) {
 		}
 		if len(d.store.acts) != 1 || d.store.acts[0].Key != "LIB-1-7f3a-1" {
 			t.Errorf("recorded: %+v", d.store.acts)
+		}
+	})
+}
+
+// A wrong PIN stands in the journal before the screen tells of it.
+func TestAWrongPINIsDurableBeforeItIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := open(t)
+		typePIN := func(pin string) {
+			d.pass(time.Second)
+			for _, digit := range pin {
+				d.pass(200 * time.Millisecond)
+				d.send(kiosk.Tapped{ID: "digit:" + string(digit), Seq: d.last().Seq, Session: d.last().Session})
+			}
+			d.send(kiosk.Tapped{ID: "ok", Seq: d.last().Seq, Session: d.last().Session})
+		}
+		d.send(kiosk.Scanned{Role: kiosk.RoleStudent, Code: teacher, Patron: teacher})
+		d.store.block = make(chan struct{})
+		typePIN("1111")
+		if s := d.last(); s.Mode != kiosk.ModePIN || s.Notice != "" {
+			t.Errorf("while the journal waits: %s, %q", s.Mode, s.Notice)
+		}
+		close(d.store.block)
+		synctest.Wait()
+		if s := d.last(); s.Notice != kiosk.FaultWrongPIN || len(d.store.acts) != 1 || d.store.acts[0].Kind != kiosk.KindPINWrong {
+			t.Errorf("after it: %q, %+v", s.Notice, d.store.acts)
+		}
+		typePIN("9753")
+		if s := d.last(); s.Mode != kiosk.ModeBorrow || len(d.store.acts) != 2 || d.store.acts[1].Kind != kiosk.KindPINRight {
+			t.Errorf("the right one: %s, %+v", s.Mode, d.store.acts)
 		}
 	})
 }

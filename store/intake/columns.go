@@ -26,7 +26,7 @@ func columns(kind string) []column {
 			{"patron_type", nil, true}, {"grade", []string{"gradelevel"}, true},
 			{"homeroom", nil, true}, {"language", []string{"preferredlanguage"}, true},
 			{"status", []string{"patronstatus"}, true}, {"expires", []string{"cardexpires"}, true},
-			{"district_id", nil, true}, {"card_uid", nil, true}, {"last_name", nil, false},
+			{"district_id", nil, true}, {"card_uid", nil, true}, {"pin", []string{"patronpin", "pinnumber", "pincode"}, true}, {"last_name", nil, false},
 		}
 	case "copies":
 		return []column{

@@ -54,6 +54,23 @@ func same(t *testing.T, got []string, want ...string) {
 	}
 }
 
+// A PIN is read, under our own name for it or another, and what is wrong with one is said without it.
+func TestAPINIsReadAndNeverTold(t *testing.T) {
+	for _, c := range []struct{ header, cell, want string }{
+		{"pin", "0042", "0042"}, {"PIN", "12345678", "12345678"}, {"Patron PIN", " 9753 ", "9753"}, {"pin", "\"=\"\"0042\"\"\"", "0042"}, {"pin", "", ""},
+	} {
+		same(t, collect(open(t, "patrons", "barcode,"+c.header+"\n1,"+c.cell+"\n", Options{}).Rows()),
+			"{Line:2 Barcode:1 Name: Type:student Grade: Homeroom: Language: Inactive:false Expires: DistrictID: CardUID: PIN:"+c.want+"}")
+	}
+	same(t, collect(open(t, "patrons", "barcode,secret\n1,0042\n", Options{Headers: map[string]string{"pin": "secret"}}).Rows()),
+		"{Line:2 Barcode:1 Name: Type:student Grade: Homeroom: Language: Inactive:false Expires: DistrictID: CardUID: PIN:0042}")
+	for _, cell := range []string{"753", "123456789", "97a3", "97.53", "-9753", "９７５３", "9753\x1b", strings.Repeat("9", 100)} {
+		same(t, collect(open(t, "patrons", "barcode,pin\n1,"+cell+"\n2,9753\n", Options{}).Rows()),
+			"!2 pin: is no PIN of 4 to 8 digits",
+			"{Line:3 Barcode:2 Name: Type:student Grade: Homeroom: Language: Inactive:false Expires: DistrictID: CardUID: PIN:9753}")
+	}
+}
+
 func TestEveryDefaultHeaderIsRead(t *testing.T) {
 	tests := []struct {
 		kind, file string
@@ -63,8 +80,8 @@ func TestEveryDefaultHeaderIsRead(t *testing.T) {
 			"20123000200010,1000040017,Thompson,Maya,,student,4,4A,A,2031-06-30,en,0469BD8D67A6A4\n" +
 			"20123000200028,1000040054,Hernández,María José,Majo,teacher,,,I,,es,\n",
 			[]string{
-				"{Line:2 Barcode:20123000200010 Name:Maya Type:student Grade:4 Homeroom:4A Language:en Inactive:false Expires:2031-06-30 DistrictID:1000040017 CardUID:0469BD8D67A6A4}",
-				"{Line:3 Barcode:20123000200028 Name:Majo Type:teacher Grade: Homeroom: Language:es Inactive:true Expires: DistrictID:1000040054 CardUID:}"}},
+				"{Line:2 Barcode:20123000200010 Name:Maya Type:student Grade:4 Homeroom:4A Language:en Inactive:false Expires:2031-06-30 DistrictID:1000040017 CardUID:0469BD8D67A6A4 PIN:}",
+				"{Line:3 Barcode:20123000200028 Name:Majo Type:teacher Grade: Homeroom: Language:es Inactive:true Expires: DistrictID:1000040054 CardUID: PIN:}"}},
 		{"copies", "barcode,title_id,title,author,isbn,call_number,circ_type,site,price,status,parts,sublocation\n" +
 			"30123000100010,T0001,\"Hello, Ruby\",\"Liukas, Linda\",,005.1 LIU,regular,0123,16.99,available,1,Nonfiction\n" +
 			"30456000100010,T0002,Maus,,,,picture,0456,,lost,2,\n",
@@ -119,9 +136,9 @@ func TestTheFileOfAStudentInformationSystemIsRead(t *testing.T) {
 		`88,HS,8,Smith,Robert,,Bob,M,Teacher,Teacher,R,6/5/2031,,,,,,,,,,,,,,,,,,,` + "\r\n"
 	f := open(t, "patrons", file, Options{})
 	same(t, collect(f.Rows()),
-		"{Line:2 Barcode:1002334 Name:Luz Type:student Grade:05 Homeroom:5B Language: Inactive:false Expires:2027-06-30 DistrictID:1002334 CardUID:}",
+		"{Line:2 Barcode:1002334 Name:Luz Type:student Grade:05 Homeroom:5B Language: Inactive:false Expires:2027-06-30 DistrictID:1002334 CardUID: PIN:}",
 		`!4 Barcode: is "autoassign": Destiny makes the number up; export the file from Destiny itself`,
-		"{Line:5 Barcode:88 Name:Bob Type:teacher Grade: Homeroom: Language: Inactive:true Expires:2031-06-05 DistrictID:8 CardUID:}")
+		"{Line:5 Barcode:88 Name:Bob Type:teacher Grade: Homeroom: Language: Inactive:true Expires:2031-06-05 DistrictID:8 CardUID: PIN:}")
 	if f.Format() != "destiny-sis" {
 		t.Errorf("format %q", f.Format())
 	}
@@ -151,7 +168,7 @@ func TestEveryNameOfAColumnIsKnown(t *testing.T) {
 func TestTheFullHeaderForDestinyIsKnown(t *testing.T) {
 	header := strings.Replace(sisHeader, "AddressSecondaryCity", "AddressPrimaryPhoneNumberSecondary,AddressSecondaryLine2,AddressSecondaryCity", 1) + ",AddressSecondaryPhoneNumberSecondary"
 	f := open(t, "patrons", header+"\n1,HS,7,Smith,Al"+strings.Repeat(",", 29)+"\n", Options{})
-	same(t, collect(f.Rows()), "{Line:2 Barcode:1 Name:Al Type:student Grade: Homeroom: Language: Inactive:false Expires: DistrictID:7 CardUID:}")
+	same(t, collect(f.Rows()), "{Line:2 Barcode:1 Name:Al Type:student Grade: Homeroom: Language: Inactive:false Expires: DistrictID:7 CardUID: PIN:}")
 	if f.Format() != "destiny-sis" || len(strings.Split(header, ",")) != 34 {
 		t.Errorf("format %q", f.Format())
 	}
@@ -184,7 +201,7 @@ func TestTheConfigMapsColumns(t *testing.T) {
 	o := Options{Headers: map[string]string{"barcode": "Student #", "first_name": "Rufname", "expires": "gültig bis"}}
 	f := open(t, "patrons", "student #;RUFNAME;Gültig-bis;Barcode\n77;Maya;11/24/26;99\n", o)
 	same(t, collect(f.Rows()),
-		"{Line:2 Barcode:77 Name:Maya Type:student Grade: Homeroom: Language: Inactive:false Expires:2026-11-24 DistrictID: CardUID:}")
+		"{Line:2 Barcode:77 Name:Maya Type:student Grade: Homeroom: Language: Inactive:false Expires:2026-11-24 DistrictID: CardUID: PIN:}")
 	if !slices.Equal(f.Ignored(), []string{"Barcode"}) {
 		t.Errorf("ignored %q", f.Ignored())
 	}

@@ -71,6 +71,7 @@ type Patron struct {
 	Expires                         string // ISO 8601 date; "" never
 	DistrictID                      string
 	CardUID                         string // upper-case hex in the chip's order
+	PIN                             string // 4 to 8 digits, or ""; it must stand in no log, report or error
 }
 
 // A Copy is one thing to borrow.

@@ -10,6 +10,8 @@ const (
 	maxCode  = 64
 	maxWord  = 100
 	maxTitle = 300
+	leastPIN = 4 // as the desk asks for them
+	mostPIN  = 8
 )
 
 // openCSV reads the header of a CSV file.
@@ -146,6 +148,16 @@ func (t *table) uid(col int) string {
 	return s
 }
 
+// pin is a PIN; it may be empty. What is wrong with one is said without a word of it.
+func (t *table) pin(col int) string {
+	s, reason := code(t.cell(col))
+	if reason != "" || s != "" && (len(s) < leastPIN || len(s) > mostPIN || strings.Trim(s, "0123456789") != "") {
+		t.fail(col, fmt.Sprintf("is no PIN of %d to %d digits", leastPIN, mostPIN))
+		return ""
+	}
+	return s
+}
+
 // choice is one of a few words.
 func (t *table) choice(col int, words map[string]string) string {
 	s := strings.ToLower(t.words(col, maxWord))
@@ -198,7 +210,7 @@ func (t *table) patron() func() Row {
 		p = Patron{
 			Line: t.c.start, Barcode: t.need(0), Type: t.kind(3, "student"), Grade: t.words(4, maxWord),
 			Homeroom: t.words(5, maxWord), Language: language(t.words(6, maxWord)),
-			Inactive: t.choice(7, states) != "", DistrictID: t.code(9), CardUID: t.uid(10),
+			Inactive: t.choice(7, states) != "", DistrictID: t.code(9), CardUID: t.uid(10), PIN: t.pin(11),
 		}
 		if p.Name = given(t.words(1, maxWord)); p.Name == "" {
 			p.Name = given(t.words(2, maxWord))

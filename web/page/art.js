@@ -43,6 +43,7 @@ const glyphs = {
   late: svg`<circle cx="24" cy="24" r="19"/><path d="M24 13v12l8 6"/>`,
   more_time: svg`<circle cx="24" cy="24" r="19"/><path d="M24 13v12l8 6"/>`,
   back: svg`<path class="flip" d="M42 24H8M21 10 7 24l14 14"/>`,
+  erase: svg`<path d="M18 8h24v32H18L5 24zM23 18l12 12M35 18 23 30"/>`,
   undo: svg`<path class="flip" d="M10 12v13h13M11 24a15 15 0 1 1 4 12"/>`,
   print: svg`<path d="M14 17V6h20v11M14 35H6V17h36v18h-8M14 28h20v14H14z"/>`,
   no_print: svg`<path d="M12 6h16l9 9v27H12zM6 42 42 6"/>`,

@@ -96,6 +96,21 @@ const stillThere = d => frame(d, html`<div class="hero"><div class="countdown">
   ${art.ring(Math.min(1, d.model.seconds / patience))}<b role="timer">${d.model.seconds}</b></div>
   <div role="alert"><h1>${d.model.heading}</h1></div><p>${d.model.text}</p></div>${bar(d)}`);
 
+// pin is a pad with keys of a telephone. Where a key can do nothing yet, its place stays.
+const pad = ['1', '2', '3', '4', '5', '6', '7', '8', '9'].map(n => `digit:${n}`).concat('erase', 'digit:0', 'ok');
+const key = (a, id) => !a ? html`<span class="key">${art.icon(id)}</span>`
+  : html`<button class=${id === 'ok' ? 'key primary' : 'key'} data-action=${id}>${art.icon(id)}<span class=${a.kind === 'digit' ? 'digit' : 'ear'}>${a.text}</span></button>`;
+
+const typed = d => html`<h1>${d.model.heading}</h1>
+  <div role="status"><p class="dots" role=${d.model.text ? 'img' : nothing} aria-label=${d.model.text ?? nothing}>${Array.from({ length: d.model.typed ?? 0 }, () => html`<i></i>`)}</p></div>
+  ${d.model.waiting ? html`<p>${d.model.waiting}</p>` : nothing}`;
+
+const pin = d => frame(d, html`<div class="pin">
+  ${d.model.notice.text ? html`<div class="hero" data-outcome=${d.model.notice.look} role="alert">${art.shape(d.model.notice.look)}<h1>${d.model.notice.text}</h1></div>`
+    : html`<div class="hero">${typed(d)}</div>`}
+  <div class="keys">${pad.map(id => key(d.model.actions.find(a => a.id === id), id))}</div>
+  <div class="bar">${ofKind(d, 'back').map(a => button(a))}</div></div>`);
+
 const finish = d => hero(d, html`<div class="tally">${art.books()}<b aria-hidden="true">${d.model.counts.new}</b></div>`);
 
 // The staff screens: dark, dense, and never waiting for a touch.
@@ -131,6 +146,7 @@ const screens = {
   who: d => hero(d, art.spinner()),
   unknown_card: d => hero(d, art.shape('unknown')),
   blocked: d => hero(d, art.helper()),
+  pin,
   borrow, account: list, renewed: list, return: giveBack, finish,
   bye: d => hero(d, art.smile()),
   still_there: stillThere,

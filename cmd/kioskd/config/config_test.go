@@ -134,6 +134,10 @@ limit         = 5
 limits        = { textbook = 20 }
 block_overdue = 3
 block_charges = 1000
+[[patron_type]]
+id    = "librarian"
+staff = true
+pin   = true
 [[rule]]
 patron   = "student"
 item     = "regular"
@@ -172,7 +176,7 @@ hours  = 2
 				TermEnds: []kiosk.Date{day("2027-06-10")},
 			},
 			Patrons: map[string]kiosk.PatronType{"student": {Limit: 5, Limits: map[string]int{"textbook": 20},
-				BlockOverdue: 3, BlockCharges: 1000}},
+				BlockOverdue: 3, BlockCharges: 1000}, "librarian": {Staff: true, PIN: true}},
 			Rules: map[kiosk.RuleFor]kiosk.Rule{
 				{Patron: "student", Item: "regular"}:   {Days: 14, Renewals: 1, Grace: 2},
 				{Patron: "student", Item: "textbook"}:  {Until: day("2027-06-10")},

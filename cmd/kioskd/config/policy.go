@@ -101,6 +101,7 @@ func readPatronTypes(tables []*table) map[string]kiosk.PatronType {
 			BlockOverdue: value(t, "block_overdue", 0, whole(0, most)),
 			BlockCharges: int64(value(t, "block_charges", 0, whole(0, mostMoney))),
 			Staff:        value(t, "staff", false, boolean),
+			PIN:          value(t, "pin", false, boolean),
 		}
 		unique(t, "id", id, ids)
 		t.end()

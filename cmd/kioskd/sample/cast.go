@@ -19,6 +19,7 @@ type Cast struct {
 	CanRenew    Part // has Renewable
 	CannotRenew Part // has Wanted
 	Teacher     Part
+	Librarian   Part // asked for a PIN, which is PIN
 	UnknownCard Part // well-formed, but nobody's
 
 	Regular       Part // stands on the shelf, as do Picture, Textbook, DVD and Plain
@@ -39,13 +40,16 @@ type Cast struct {
 	ISBN          Part // the publisher's code on Plain[0]
 }
 
+// PIN is the Librarian's; nobody else of the sample has one.
+const PIN = "2468"
+
 // People are the cards, in the order in which they are worth trying.
 func (c Cast) People() []Part {
 	var all []Part
 	for _, r := range c.leads() {
 		all = append(all, *r.part)
 	}
-	return append(all, c.UnknownCard)
+	return append(all, c.Librarian, c.UnknownCard)
 }
 
 // Books are the books and labels, in the order in which they are worth trying.
@@ -101,6 +105,13 @@ func (c *Cast) props() []prop {
 		{&c.Lost, "Wonder", "regular book, lost", "Refused; in the return bin it is found again"},
 		{&c.InRepair, "The Snowy Day", "picture book, in repair", "Refused; in the return bin it goes to repair"},
 	}
+}
+
+// employ adds the librarian to a school that is complete without her: nobody else's card or book changes.
+func (s *school) employ() {
+	p := &patron{first: "Hilda", last: "Brand", kind: librarian, lang: "en", pin: PIN}
+	s.register(p)
+	s.cast.Librarian = Part{p.code, p.first + " " + p.last, "librarian", "A card is not enough: the desk asks for the PIN, " + PIN}
 }
 
 // strangers are the codes that stand for nothing here.

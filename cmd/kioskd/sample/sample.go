@@ -1,4 +1,4 @@
-// Package sample is the school of kioskd demo and of tests: 200 students, eight teachers and 2,500 copies
+// Package sample is the school of kioskd demo and of tests: 200 students, eight teachers, a librarian and 2,500 copies
 // of real books, with loans, holds and charges that never grow old. The people are made up.
 //
 // It is built anew at every call and is the same each time; only the dates move with the day. It knows the
@@ -94,16 +94,16 @@ func (s *school) patronFile(on calendar) []byte {
 	var rows [][]string
 	for _, p := range s.patrons {
 		rows = append(rows, []string{p.code, p.district, p.last, p.first, p.nick, p.kind, p.grade, p.room, p.status,
-			p.expires(on), p.lang, p.uid})
+			p.expires(on), p.lang, p.pin, p.uid})
 	}
-	return table("barcode district_id last_name first_name nickname patron_type grade homeroom status expires language card_uid", rows)
+	return table("barcode district_id last_name first_name nickname patron_type grade homeroom status expires language pin card_uid", rows)
 }
 
-// expires is the last day of membership: the 30th of June after grade 8, never for teachers.
+// expires is the last day of membership: the 30th of June after grade 8, never for grown-ups.
 func (p *patron) expires(on calendar) string {
 	grade, _ := strconv.Atoi(p.grade) // kindergarten is 0
 	switch {
-	case p.kind == teacher:
+	case p.kind != student:
 		return ""
 	case p.expired:
 		return on.day(-40)

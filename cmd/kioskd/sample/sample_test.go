@@ -46,7 +46,7 @@ type library struct{ patrons, copies, loans, holds, charges []row }
 func open(t *testing.T, f Files) library {
 	t.Helper()
 	return library{
-		read(t, f.Patrons, "barcode district_id last_name first_name nickname patron_type grade homeroom status expires language card_uid"),
+		read(t, f.Patrons, "barcode district_id last_name first_name nickname patron_type grade homeroom status expires language pin card_uid"),
 		read(t, f.Copies, "barcode title_id title author isbn call_number circ_type site price status parts sublocation"),
 		read(t, f.Loans, "item patron checked_out due renewals"),
 		read(t, f.Holds, "patron title_id item placed pickup_site status"),
@@ -105,8 +105,8 @@ func numbered(t *testing.T, code, kind string) {
 func TestThePatronsAreThoseOfASchool(t *testing.T) {
 	l := open(t, School(monday))
 	for column, want := range map[string]map[string]int{
-		"patron_type": {"student": 200, "teacher": 8},
-		"status":      {"A": 205, "I": 3},
+		"patron_type": {"student": 200, "teacher": 8, "librarian": 1},
+		"status":      {"A": 206, "I": 3},
 	} {
 		for value, n := range want {
 			if got := count(l.patrons, column, value); got != n {

@@ -13,6 +13,7 @@ import (
 // The words of the CSV files that this package decides by.
 const (
 	student, teacher   = "student", "teacher"
+	librarian          = "librarian"
 	regular, picture   = "regular", "picture"
 	textbook, dvd      = "textbook", "dvd"
 	ready, pending     = "ready", "pending"
@@ -37,9 +38,9 @@ type item struct {
 }
 
 type patron struct {
-	code, district, last, first, nick, kind, grade, room, status, lang, uid string
-	expired                                                                 bool
-	books                                                                   int // out, textbooks apart
+	code, district, last, first, nick, kind, grade, room, status, lang, pin, uid string
+	expired                                                                      bool
+	books                                                                        int // out, textbooks apart
 }
 
 // Days count from today.
@@ -90,6 +91,7 @@ func build() *school {
 	s.circulate()
 	s.wait()
 	s.owe()
+	s.employ()
 	return s
 }
 
@@ -262,7 +264,7 @@ func (s *school) register(p *patron) {
 	p.code, p.district, p.status = label("2", Site, 20_001+n), fmt.Sprintf("10%08d", 40_017+37*n), "A"
 	p.uid = fmt.Sprintf("04%012X", s.rng.Uint64()>>16) // the seven bytes of an NXP chip
 	p.room = p.grade + string("AB"[n%2])
-	if p.kind == teacher {
+	if p.kind != student {
 		p.room = fmt.Sprintf("Room %d", 1+n%20)
 	}
 	s.patrons = append(s.patrons, p)

@@ -114,7 +114,7 @@ func (d *desk) account(id kiosk.PatronID) *kiosk.Account {
 	}
 	p := d.school.patrons[i]
 	a := &kiosk.Account{Patron: kiosk.Patron{ID: id, Name: p["first_name"], Type: p["patron_type"], Grade: p["grade"],
-		Language: p["language"], Inactive: p["status"] != "A", Expires: d.date(p["expires"])}}
+		Language: p["language"], Inactive: p["status"] != "A", Expires: d.date(p["expires"]), PIN: p["pin"] != ""}}
 	for _, l := range d.school.loans {
 		if l["patron"] == string(id) {
 			c := d.copy(kiosk.ItemID(l["item"]))
@@ -202,6 +202,7 @@ func TestThePeopleOfTheCast(t *testing.T) {
 			{c.CanRenew, "en", kiosk.ModeBorrow, 1, c.Renewable, "renewal"},
 			{c.CannotRenew, "es", kiosk.ModeBorrow, 1, c.Wanted, "refused renewal_hold"},
 			{c.Teacher, "en", kiosk.ModeBorrow, 6, c.Regular, "loan"},
+			{c.Librarian, "en", kiosk.ModePIN, 0, Part{}, ""},
 			{c.UnknownCard, "en", kiosk.ModeUnknownCard, 0, Part{}, ""},
 		} {
 			d.clear()
@@ -296,8 +297,9 @@ func TestThePolicyIsInForce(t *testing.T) {
 	}
 	got := stand(t, monday).setup.Policy.Patrons
 	want := map[string]kiosk.PatronType{
-		"student": {Limit: 5, Limits: map[string]int{"textbook": 20}, BlockOverdue: 3, BlockCharges: 1000},
-		"teacher": {Limit: 50, BlockOverdue: 3, BlockCharges: 1000},
+		"student":   {Limit: 5, Limits: map[string]int{"textbook": 20}, BlockOverdue: 3, BlockCharges: 1000},
+		"teacher":   {Limit: 50, BlockOverdue: 3, BlockCharges: 1000},
+		"librarian": {Limit: 50, Staff: true, PIN: true},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("patron types: %+v, want %+v", got, want)
@@ -356,7 +358,7 @@ func TestTheCastHasItsLabels(t *testing.T) {
 		}
 		tails[tail] = p.Name
 	}
-	if people, books := len(c.People()), len(c.Books()); people != 10 || books != 18 {
+	if people, books := len(c.People()), len(c.Books()); people != 11 || books != 18 {
 		t.Errorf("%d people and %d books", people, books)
 	}
 	numbered(t, c.UnknownCard.Code, "2")

@@ -89,6 +89,7 @@ func (b *bench) desk() []story {
 	return append(all,
 		story{"a daemon that hangs is ended by its watchdog and comes back", b.hang},
 		story{"a daemon that is killed outright comes back", b.kill},
+		story{"a disk that becomes read-only: nothing is lent, and it heals", b.readOnly},
 		story{"what is to outlive the power cut", b.remember},
 	)
 }
