@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"circdesk/store/intake"
 )
 
 // A cache is cache.db. turn is held by whoever writes, and guards what is not said otherwise.
@@ -47,57 +51,86 @@ func (c *cache) close() error {
 
 func (c *cache) closeAll() error { return errors.Join(c.beside.close(), c.r.close(), c.w.close()) }
 
-// openCache opens the cache and brings it up to the journal. One that is damaged is made anew.
+// openWait is how long Open waits for a cache that is being filled. A school's is there by then; the desk
+// of a district takes what it can meanwhile.
+const openWait = 3 * time.Second
+
+// openCache opens the cache and brings it up to the journal. One that is damaged, or has lost a list, is
+// filled beside the loop.
 func (s *Store) openCache() {
 	err := s.cache.open(s.journal)
 	if err == nil {
 		err = s.cache.examine()
 	}
-	if err == nil {
-		if err := s.rebuild(s.stopped); err != nil {
-			s.o.Log.Error("the cache is not complete", "error", err)
-		}
+	if err == nil && s.wholeCache() {
 		return
 	}
-	s.cacheFailed("open", err)
-	s.mendCache()
-	s.work.Wait()
+	if err != nil {
+		s.cacheFailed("open", err)
+	}
+	filled := s.mendCache()
+	if filled == nil {
+		return
+	}
+	wait := time.NewTimer(openWait)
+	defer wait.Stop()
+	select {
+	case <-filled:
+	case <-wait.C:
+	}
 }
 
-// mendCache reopens the cache, or makes a damaged one anew beside the loop: nothing is found meanwhile.
-func (s *Store) mendCache() {
+// wholeCache tells whether there is no snapshot that the cache does not have.
+func (s *Store) wholeCache() bool {
+	return !slices.ContainsFunc(intake.Kinds(), s.lacks)
+}
+
+// mendCache reopens the cache, or makes a damaged one anew, and loads what it lacks, beside the loop:
+// nothing is found meanwhile. The channel is closed when that is done; nil if nothing was begun.
+func (s *Store) mendCache() <-chan struct{} {
 	if s.rebuilding.Swap(true) {
-		return
+		return nil
 	}
 	if !s.cache.rotten.Load() {
-		defer s.rebuilding.Store(false)
 		if err := errors.Join(s.cache.close(), s.cache.open(s.journal)); err != nil {
+			defer s.rebuilding.Store(false)
 			s.cacheFailed("open again", err)
 			s.o.Log.Warn("the cache still cannot be used", "error", err)
+			return nil
 		}
-		return
+		if s.wholeCache() {
+			s.rebuilding.Store(false)
+			return nil
+		}
 	}
+	s.cache.behind.Store(true)
+	filled := make(chan struct{})
 	s.work.Go(func() {
+		defer close(filled)
 		defer s.rebuilding.Store(false)
-		if err := s.remakeCache(s.stopped); err != nil {
+		if err := s.fillCache(s.stopped, s.cache.rotten.Load()); err != nil {
 			s.o.Log.Error("the cache cannot be made anew", "error", err)
 		}
 	})
+	return filled
 }
 
-// remakeCache throws a damaged cache away and fills a new one from the journal and the snapshots.
-func (s *Store) remakeCache(ctx context.Context) error {
+// fillCache loads the snapshots that the cache lacks, all of them into a new one if it is damaged, and
+// brings it up to the journal.
+func (s *Store) fillCache(ctx context.Context, anew bool) error {
 	select {
 	case s.taking <- struct{}{}:
 		defer func() { <-s.taking }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	s.o.Log.Error("the cache is damaged and is made anew")
 	c := s.cache
-	c.remade.Store(true)
-	if err := c.begin(s.journal); err != nil {
-		return err
+	if anew {
+		s.o.Log.Error("the cache is damaged and is made anew")
+		c.remade.Store(true)
+		if err := c.begin(s.journal); err != nil {
+			return err
+		}
 	}
 	if err := s.rebuild(ctx); err != nil {
 		// Better without one kind than without all: the next file mends it.
@@ -119,7 +152,7 @@ func (c *cache) begin(j *journal) error {
 
 // cacheFailed keeps the desk from answering out of a cache that it cannot trust.
 func (s *Store) cacheFailed(what string, err error) {
-	if damaged(err) {
+	if spoilt(err) {
 		s.cache.rotten.Store(true)
 	}
 	if !s.cache.behind.Swap(true) {

@@ -110,6 +110,7 @@ func (p promise) check(folder string) error {
 	if err != nil {
 		return fmt.Errorf("open: %w", err)
 	}
+	s.work.Wait()
 	err = p.holds(s, heard.first)
 	return errors.Join(err, s.Close())
 }

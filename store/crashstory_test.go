@@ -41,6 +41,7 @@ func (w *teller) open() {
 		if w.Store, err = Open(o); err != nil {
 			return err
 		}
+		w.work.Wait()
 		if heard.first != nil && !w.hurt {
 			return heard.first
 		}

@@ -33,6 +33,12 @@ func damaged(err error) bool {
 	return errors.Is(err, errDamaged)
 }
 
+// spoilt tells whether an error means that a cache is to be made anew. That costs little, so it is made anew
+// too where a newer program has written it, or where SQLite does not know its format or its tables.
+func spoilt(err error) bool {
+	return damaged(err) || errors.Is(err, ErrNewer) || code(err) == lib.SQLITE_ERROR
+}
+
 // full tells whether an error means that the disk is full.
 func full(err error) bool { return code(err) == lib.SQLITE_FULL }
 

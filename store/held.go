@@ -235,6 +235,9 @@ func (h *held) migrate(folder string) error {
 	if _, err := h.row("PRAGMA user_version", nil, &version); err != nil {
 		return fmt.Errorf("migrate %s: %w", h.name, err)
 	}
+	if version < 0 {
+		return fmt.Errorf("%s: %w: schema version %d", h.name, errDamaged, version)
+	}
 	if version > len(steps) {
 		return fmt.Errorf("%s has schema version %d, this program knows up to %d: %w", h.name, version, len(steps), ErrNewer)
 	}

@@ -17,8 +17,8 @@ func TestNobodyOpensADatabaseBesideSQLite(t *testing.T) {
 	allowed := map[string][]string{
 		"os.Open": {
 			"compareSum", "copyFile", // a backup, or a file in which nobody has a connection
-			"reload", // a snapshot
-			"toDisk", // a folder
+			"openSnapshot", // a snapshot
+			"toDisk",       // a folder
 		},
 		"os.OpenFile": {
 			"copyFile", "settle", // a copy on its way, that nobody has open

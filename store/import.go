@@ -73,7 +73,7 @@ func (s *Store) Import(ctx context.Context, kind string, r io.Reader, o ImportOp
 	if trouble := k.close(); trouble != nil {
 		s.o.Log.Error("the file is not kept as a snapshot", "kind", kind, "error", trouble)
 	}
-	if damaged(err) {
+	if spoilt(err) {
 		s.cacheFailed("import", err)
 	}
 	if err == nil && report.Refused == "" {

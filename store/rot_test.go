@@ -129,6 +129,10 @@ func harms() []harm {
 			b[rng.IntN(len(b))] ^= 1 << rng.IntN(8)
 			return b
 		}},
+		{"a bit of the header", func(b []byte, rng *rand.Rand) []byte {
+			b[rng.IntN(min(len(b), 100))] ^= 1 << rng.IntN(8)
+			return b
+		}},
 		{"zeroed page", func(b []byte, rng *rand.Rand) []byte {
 			at := rng.IntN(max(1, len(b)/1024)) * 1024
 			clear(b[at:min(len(b), at+1024)])

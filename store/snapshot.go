@@ -142,9 +142,42 @@ func (c *cache) loaded(kind string) (file string, ok bool) {
 	return i.file, ok
 }
 
+// openSnapshot opens a snapshot and reads where it is from. Whoever calls it closes the file.
+func (s *Store) openSnapshot(kind string, n int) (*os.File, *gzip.Reader, origin, error) {
+	var from origin
+	f, err := os.Open(s.o.snapshot(kind, n))
+	if err != nil {
+		return nil, nil, from, err
+	}
+	zip, err := gzip.NewReader(f)
+	if err == nil {
+		err = json.Unmarshal(zip.Extra, &from)
+	}
+	if err != nil {
+		return nil, nil, from, errors.Join(err, f.Close())
+	}
+	return f, zip, from, nil
+}
+
+// lacks tells whether the cache has not what the newest snapshot of a kind holds.
+func (s *Store) lacks(kind string) bool {
+	_, loaded := s.cache.loaded(kind)
+	f, _, from, err := s.openSnapshot(kind, 1)
+	if err != nil {
+		return !loaded && !errors.Is(err, fs.ErrNotExist)
+	}
+	return f.Close() == nil && !s.has(kind, from)
+}
+
+// has tells whether a snapshot is in the cache, or a later file, of which there was no room for one.
+func (s *Store) has(kind string, from origin) bool {
+	have, loaded := s.cache.loaded(kind)
+	return loaded && (have == from.ID || have == "")
+}
+
 // reload loads a snapshot, unless it is not there or in the cache already.
 func (s *Store) reload(ctx context.Context, kind string, n int) error {
-	f, err := os.Open(s.o.snapshot(kind, n))
+	f, zip, from, err := s.openSnapshot(kind, n)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -152,16 +185,8 @@ func (s *Store) reload(ctx context.Context, kind string, n int) error {
 		return err
 	}
 	defer f.Close()
-	zip, err := gzip.NewReader(f)
-	if err != nil {
-		return err
-	}
-	var from origin
-	if err := json.Unmarshal(zip.Extra, &from); err != nil {
-		return err
-	}
-	if have, ok := s.cache.loaded(kind); ok && (have == from.ID || have == "") {
-		return nil // "": it has a later one, of which there was no room for a snapshot
+	if s.has(kind, from) {
+		return nil
 	}
 	o := ImportOptions{Name: from.Name, Taken: from.Taken, Headers: from.Headers, Force: true}
 	report, err := s.take(ctx, kind, zip, o, kept{from.ID})

@@ -41,6 +41,7 @@ func (d *desk) open() {
 	if d.Store, err = Open(d.o); err != nil {
 		d.t.Fatal(err)
 	}
+	d.work.Wait() // a busy machine may take longer than Open waits
 }
 
 // reopen is a restart.

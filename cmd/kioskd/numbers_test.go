@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"circdesk/store"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/sys/unix"
 )
 
 // The numbers of the design, each against a floor in the same run. "make bench" takes them at full size
@@ -305,25 +307,25 @@ func startFloor(t *testing.T) *line {
 // flushes counts system calls and bytes of a transaction: the difference between a long run and a short
 // one, so that the start does not count.
 func flushes(t *testing.T, n size, program string) []figure {
-	count := func(books int) (syncs, written float64) {
+	count := func(books int) (syncs, written, device float64) {
 		trace := filepath.Join(t.TempDir(), "trace")
 		p := bench(t, size{patrons: 200, copies: 2 * n.scans}, program, "", "strace", "-f", "-qq", "-o", trace, "-e", "trace=fsync,fdatasync")
 		pid := p.worker()
-		before := written0(t, pid)
+		before, on := written0(t, pid), deviceBytes(t, n, p.path("state"))
 		text, _ := os.ReadFile(trace)
 		begun := bytes.Count(text, []byte("sync("))
 		p.line().visits(0, books)
-		written = written0(t, pid) - before
+		written, device = written0(t, pid)-before, deviceBytes(t, n, p.path("state"))-on
 		p.stop()
 		text, err := os.ReadFile(trace)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return float64(bytes.Count(text, []byte("sync(")) - begun), written
+		return float64(bytes.Count(text, []byte("sync(")) - begun), written, device
 	}
 	short, long := n.scans/2, n.scans+n.scans/2
-	s1, b1 := count(short)
-	s2, b2 := count(long)
+	s1, b1, d1 := count(short)
+	s2, b2, d2 := count(long)
 	more := float64(long - short)
 	most := 0.0
 	if n.full {
@@ -332,7 +334,31 @@ func flushes(t *testing.T, n size, program string) []figure {
 	return []figure{
 		{"fsyncs for each loan", "", (s2 - s1) / more, 0, 1.1},
 		{"bytes written for each loan (/proc/PID/io)", "B", (b2 - b1) / more, 0, most},
+		{"bytes the block device took for each loan, others' too", "B", (d2 - d1) / more, 0, 0},
 	}
+}
+
+// deviceBytes is what the block device below a folder has written so far, by whomever, the file system's own
+// journal included; 0 where there is none, or where it is not asked.
+func deviceBytes(t *testing.T, n size, folder string) float64 {
+	t.Helper()
+	info, err := os.Stat(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dev := info.Sys().(*syscall.Stat_t).Dev
+	if n.full {
+		unix.Sync() // so that nothing is on its way
+	}
+	text, err := os.ReadFile(fmt.Sprintf("/sys/dev/block/%d:%d/stat", unix.Major(dev), unix.Minor(dev)))
+	if err != nil || !n.full {
+		return 0
+	}
+	sectors, err := strconv.ParseFloat(strings.Fields(string(text))[6], 64) // Documentation/block/stat.rst
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sectors * 512
 }
 
 // written0 is what a process has sent to the block layer so far, in bytes.
@@ -377,6 +403,10 @@ func memoryAndStart(t *testing.T, n size, program, name string) []figure {
 	for range 3 {
 		opened = min(opened, openOnly(t, p))
 	}
+	anew := 0.0
+	if n.full {
+		anew = cacheAnew(t, p)
+	}
 	bound := 0.0
 	if n.full {
 		bound = 1
@@ -385,7 +415,33 @@ func memoryAndStart(t *testing.T, n size, program, name string) []figure {
 		{"resident memory with " + name, "MiB", rss, 0, cmp.Or(bound*64, 64)},
 		{"start to ready with " + name + ", beyond opening the files", "s", max(0, (ready - opened).Seconds()), 0, bound},
 		{"look-up of a copy with " + name + ", p50", "us", lookUp, 0, 0},
+		{"a cache that is gone made anew with " + name, "s", anew, 0, 0},
 	}
+}
+
+// cacheAnew is how long it takes until a desk lends that has lost its cache.
+func cacheAnew(t *testing.T, p *process) float64 {
+	t.Helper()
+	files, err := filepath.Glob(p.path("state/cache*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no cache: %v", err)
+	}
+	for _, path := range files {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	began := time.Now()
+	p.start()
+	p.waitUntil("the cache", func() bool {
+		// The same card again within 1.2 s is one scan, so each try has its own.
+		p.scan(p.desk, code("2", int(time.Since(began)/(20*time.Millisecond))%200))
+		d, err := p.screen()
+		return err == nil && d.Screen == "borrow"
+	})
+	took := time.Since(began).Seconds()
+	p.stop()
+	return took
 }
 
 // lookUps is how long the store takes to find a copy, in the middle.
