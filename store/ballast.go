@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"circdesk/kiosk"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrReserve: the disk is nearly full, and what room there is is kept for returns. Nothing was written.
@@ -25,11 +27,18 @@ func (o Options) ballast() ballast { return ballast{filepath.Join(o.Folder, "bal
 // low is how little room may be left before the ballast is thrown off.
 func (b ballast) low() int64 { return b.size / 8 }
 
+// errReadOnly: the kernel has made the disk read-only. Files that are open still seem to take what is written
+// to them, and ext4 then says of each that it is flushed.
+var errReadOnly = errors.New("the disk is read-only")
+
 // room is what is free on the disk.
 func (b ballast) room() (int64, error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(filepath.Dir(b.path), &s); err != nil {
 		return 0, err
+	}
+	if s.Flags&unix.ST_RDONLY != 0 {
+		return 0, errReadOnly
 	}
 	return int64(s.Bavail) * int64(s.Bsize), nil // int32 on 32-bit machines
 }
@@ -85,9 +94,13 @@ func (b ballast) throw() error {
 	return nil
 }
 
-// tight goes into reserve when there is little room left. turn is held.
+// tight looks at the disk: it goes into reserve when there is little room left, and takes nothing more on
+// one that is read-only. turn is held.
 func (j *journal) tight() {
-	if room, err := j.ballast.room(); err == nil && room < j.ballast.low() {
+	switch room, err := j.ballast.room(); {
+	case errors.Is(err, errReadOnly) && j.writable:
+		j.o.Log.Error("nothing is taken any more", "error", j.failed(err))
+	case err == nil && room < j.ballast.low():
 		j.goToReserve()
 	}
 }

@@ -58,7 +58,7 @@ const openWait = 3 * time.Second
 // openCache opens the cache and brings it up to the journal. One that is damaged, or has lost a list, is
 // filled beside the loop.
 func (s *Store) openCache() {
-	err := s.cache.open(s.journal)
+	err := errors.Join(s.o.removeParts(), s.cache.open(s.journal))
 	if err == nil {
 		err = s.cache.examine()
 	}

@@ -219,7 +219,7 @@ func (x *explorer) look(folder string, n uint64) {
 		return
 	}
 	err := x.try(p, folder, m)
-	if err == nil && n%16 == 0 {
+	if err == nil && n%64 == 0 {
 		err = x.second(folder, m, p, rng)
 	}
 	if err != nil {
@@ -236,7 +236,7 @@ func (x *explorer) second(folder string, m crashImage, p promise, rng *rand.Rand
 	if err != nil {
 		return err
 	}
-	for range 4 {
+	for range 16 {
 		cut := l.cut(rng)
 		m, p := l.image(cut, rng), l.promised(cut)
 		if x.known(l, p, m) {

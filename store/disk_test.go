@@ -182,3 +182,38 @@ func TestAReadOnlyDiskHeals(t *testing.T) {
 		}
 	})
 }
+
+// A bind mount makes the folder read-only for whoever opens a file, and leaves those that are open as they
+// are: so does the kernel where a card fails.
+func TestADiskThatTurnsReadOnlyIsSeenAtOnce(t *testing.T) {
+	onSmallDisk(t, func(t *testing.T, folder string) {
+		d := openDesk(t, func(o *Options) { o.Folder, o.Ballast = folder, 1<<20 })
+		d.school()
+		d.lend("21", "31")
+		mount := func(flags uintptr) {
+			if err := syscall.Mount(folder, folder, "", syscall.MS_BIND|flags, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mount(0)
+		mount(syscall.MS_REMOUNT | syscall.MS_RDONLY)
+		if err := d.Record([]kiosk.Act{d.act(kiosk.KindLoan, "21", "32")}); !errors.Is(err, ErrNotWritable) {
+			t.Errorf("a loan on a read-only disk: %v", err)
+		}
+		d.Mend()
+		if is := d.Stand(); is.Writable || is.Next != 2 {
+			t.Errorf("%+v", is)
+		}
+		if d.copyOf("31").Item.Title != "Frog and Toad" {
+			t.Error("reading has suffered")
+		}
+		if err := syscall.Unmount(folder, 0); err != nil {
+			t.Fatal(err)
+		}
+		d.Mend()
+		d.lend("21", "32")
+		if v := d.verify(); !v.OK || v.Entries != 2 {
+			t.Errorf("%+v", v)
+		}
+	})
+}

@@ -184,7 +184,7 @@ func (c *cache) findLists() error {
 	for _, kind := range lists() {
 		now[kind] = c.o.list(kind, c.imports[kind].runs)
 	}
-	files, err := filepath.Glob(filepath.Join(c.o.Folder, "cache-*"))
+	files, err := filepath.Glob(filepath.Join(c.o.Folder, "cache-*.db"))
 	if err != nil {
 		return err
 	}
@@ -204,6 +204,15 @@ func (c *cache) findLists() error {
 	}
 	c.hung.Store(&now)
 	return err
+}
+
+// removeParts removes lists that were not finished when the power went. Nothing may be under way.
+func (o *Options) removeParts() error {
+	var all []error
+	for _, kind := range lists() {
+		all = append(all, removeDB(o.listPart(kind)))
+	}
+	return errors.Join(all...)
 }
 
 // emptyList makes the list that was never loaded.
@@ -306,6 +315,9 @@ func (l *loading) swapList(ctx context.Context, part *listing) error {
 		}
 		return c.putImported(is)
 	})
+	if errors.Is(err, ErrUnknown) {
+		return err // the new one may be the one that counts
+	}
 	if err != nil {
 		return errors.Join(err, os.Remove(newer))
 	}
@@ -313,7 +325,14 @@ func (l *loading) swapList(ctx context.Context, part *listing) error {
 	now := maps.Clone(*c.hung.Load())
 	now[l.kind] = newer
 	c.hung.Store(&now)
-	return cmpErr(c.hang(c.w), func() error { return os.Remove(older) })
+	// The file is loaded. What fails now is mended later.
+	if err := c.hang(c.w); err != nil {
+		l.s.cacheFailed("attach a list", err)
+	}
+	if err := os.Remove(older); err != nil {
+		l.s.o.Log.Warn("an old list stays until the next start", "error", err)
+	}
+	return nil
 }
 
 // listNow is the file of a list that counts; "" while the cache is not open.
@@ -326,10 +345,10 @@ func (c *cache) listNow(kind string) string {
 
 // flushed is a write that is on the disk when it returns, as others of the cache are not.
 func (h *held) flushed(fn func() error) error {
-	err := h.once("PRAGMA synchronous = FULL")
+	err := cmpErr(h.mend(), func() error { return h.once("PRAGMA synchronous = FULL") })
 	err = cmpErr(err, func() error { return h.write(fn) })
-	if h.conn == nil {
-		return err // the next connection begins with its own settings
+	if h.conn != nil && h.once("PRAGMA synchronous = NORMAL") != nil {
+		h.broken = true // the next connection begins with its own settings
 	}
-	return errors.Join(err, h.once("PRAGMA synchronous = NORMAL"))
+	return err
 }

@@ -35,6 +35,9 @@ func (s *Store) openJournal() {
 
 // start opens the file for writing and proves that the disk takes it. turn is held.
 func (j *journal) start() error {
+	if _, err := j.ballast.room(); errors.Is(err, errReadOnly) {
+		return err
+	}
 	if err := errors.Join(j.w.close(), j.marker.close()); err != nil {
 		j.o.Log.Warn("the journal's old connection", "error", err)
 	}

@@ -123,11 +123,12 @@ func (s *Store) Close() error {
 	return errors.Join(s.cache.close(), s.journal.close())
 }
 
-// Stand is where the journal stands.
+// Stand is where the journal stands, as the disk is now.
 func (s *Store) Stand() kiosk.JournalIs {
 	j := s.journal
 	j.turn.Lock()
 	defer j.turn.Unlock()
+	j.tight()
 	return kiosk.JournalIs{Writable: j.writable, Reserve: j.reserve, Prefix: j.prefix(), Next: j.last + 1}
 }
 
