@@ -196,7 +196,7 @@ func (f *form) note(usage uint32, at, size, width int) {
 		f.aim = at / 8
 	case usage == useData && byteWise && f.data == none:
 		f.data, f.room = at/8, width/8
-	case usage == useContinued && f.more == none:
+	case usage == useContinued && size > 0 && f.more == none: // a field without bits is nowhere
 		f.more, f.moreBit = at/8, 1<<(at%8)
 	}
 }
