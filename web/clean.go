@@ -38,7 +38,7 @@ func lighten(s string) string {
 	for !utf8.RuneStart(s[end]) {
 		end--
 	}
-	return s[:end]
+	return strings.TrimRight(s[:end], " ")
 }
 
 func sweep(s string) string {
