@@ -152,7 +152,7 @@ func (c *cache) begin(j *journal) error {
 
 // cacheFailed keeps the desk from answering out of a cache that it cannot trust.
 func (s *Store) cacheFailed(what string, err error) {
-	if spoilt(err) {
+	if spoilt(err) || refuses(s.cache.path, err) {
 		s.cache.rotten.Store(true)
 	}
 	if !s.cache.behind.Swap(true) {
@@ -179,7 +179,9 @@ func (c *cache) openAll(j *journal) error {
 	} {
 		err = cmpErr(err, step)
 	}
-	return cmpErr(err, func() error { return c.attachLocked(j) })
+	err = cmpErr(err, func() error { return c.attachLocked(j) })
+	// The proof that the file takes what is written.
+	return cmpErr(err, func() error { return c.w.write(func() error { return c.w.exec("UPDATE applied SET seq = seq") }) })
 }
 
 // attach makes the cache follow the journal, which may be another one now, and brings it up to it.

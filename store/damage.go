@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
 )
@@ -37,6 +38,12 @@ func damaged(err error) bool {
 // too where a newer program has written it, or where SQLite does not know its format or its tables.
 func spoilt(err error) bool {
 	return damaged(err) || errors.Is(err, ErrNewer) || code(err) == lib.SQLITE_ERROR
+}
+
+// refuses tells whether SQLite takes a file for read-only that the system would let us write to: then a byte
+// of its header says so.
+func refuses(path string, err error) bool {
+	return code(err) == lib.SQLITE_READONLY && unix.Access(path, unix.W_OK) == nil
 }
 
 // full tells whether an error means that the disk is full.

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"circdesk/kiosk"
+
+	lib "modernc.org/sqlite/lib"
 )
 
 // openJournal examines the journal before anybody relies on it, and opens it. One that is damaged is put
@@ -22,9 +24,12 @@ func (s *Store) openJournal() {
 	if err == nil {
 		err = j.start()
 	}
-	if full(err) {
+	switch {
+	case full(err):
 		j.goToReserve()
 		err = j.start()
+	case damaged(err):
+		err = cmpErr(j.putAside(err), j.start)
 	}
 	if err != nil {
 		s.o.Log.Error("the journal cannot be opened", "error", err)
@@ -44,7 +49,11 @@ func (j *journal) start() error {
 	if err := j.w.open(); err != nil {
 		return err
 	}
-	if err := j.w.write(func() error { return j.w.exec("UPDATE journal SET proofs = proofs + 1") }); err != nil {
+	err := j.w.write(func() error { return j.w.exec("UPDATE journal SET proofs = proofs + 1") })
+	if refuses(j.path, err) {
+		return fmt.Errorf("%s: %w: %w", j.w.name, errDamaged, err)
+	}
+	if err != nil {
 		return err
 	}
 	j.acknowledge()
@@ -64,7 +73,7 @@ func (j *journal) survey() error {
 		return nil
 	case errors.Is(err, errLost):
 		return j.loseTail(err)
-	case damaged(err):
+	case damaged(err), code(err) == lib.SQLITE_ERROR: // a format that SQLite does not know, or tables that are not there
 		return j.putAside(err)
 	}
 	return err

@@ -266,6 +266,25 @@ func TestDamageIsNoticedBeforeAWrongAnswer(t *testing.T) {
 	}
 }
 
+// A header may say that the file is read-only (bytes 18 and 19), of a format to come (47), or of another
+// schema (60 to 63): SQLite calls none of that damage.
+func TestAHeaderThatSaysSomethingElseIsDamage(t *testing.T) {
+	s := wellUsed(t, false)
+	for _, name := range []string{"journal.db", "cache.db", "cache-copies-1.db"} {
+		for _, at := range []int{18, 19, 47, 60, 63} {
+			for _, bit := range []int{0, 3, 7} {
+				o := s.lay(t, name, func(b []byte) []byte {
+					b[at] ^= 1 << bit
+					return b
+				})
+				if err := s.judge(o); err != nil {
+					t.Errorf("%s, byte %d, bit %d: %v", name, at, bit, err)
+				}
+			}
+		}
+	}
+}
+
 func TestTheRotHarnessSeesADefect(t *testing.T) {
 	bad := rot(t, 300, func(o *Options) { o.trusting = true })
 	if len(bad) == 0 {
