@@ -82,7 +82,7 @@ func (f *feeds) Connect(ctx vtab.Context, args []string) (vtab.Table, error) {
 	return f.Create(ctx, args)
 }
 
-// theFeeds registers the module; connections that are opened later know it.
+// theFeeds registers the module. Connections that are opened later know it; none may be opened meanwhile.
 var theFeeds = sync.OnceValues(func() (*feeds, error) {
 	f := &feeds{}
 	db, err := sql.Open("sqlite", ":memory:")

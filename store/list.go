@@ -52,8 +52,7 @@ type listing struct {
 func (o *Options) newListing(kind string) (*listing, error) {
 	l := &listing{o: o, kind: kind, h: newHeld(o.listPart(kind), listKeys, []pragma{{"journal_mode", "off"}, {"synchronous", "0"}})}
 	err := removeDB(o.listPart(kind))
-	_, registered := theFeeds() // before the connection is opened
-	for _, step := range []func() error{func() error { return registered }, l.h.open, l.makeTable} {
+	for _, step := range []func() error{l.h.open, l.makeTable} {
 		err = cmpErr(err, step)
 	}
 	if err != nil {

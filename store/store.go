@@ -106,6 +106,9 @@ func Open(o Options) (*Store, error) {
 	if err := os.MkdirAll(o.Folder, 0o700); err != nil {
 		return nil, fmt.Errorf("state folder %q: %w", o.Folder, err)
 	}
+	if _, err := theFeeds(); err != nil { // here, where nobody opens a connection: the driver has no lock for it
+		return nil, err
+	}
 	s := &Store{o: o, added: make(chan struct{}, 1), taking: make(chan struct{}, 1)}
 	s.stopped, s.stop = context.WithCancel(context.Background())
 	s.journal = newJournal(&s.o, filepath.Join(o.Folder, "journal.db"))
