@@ -13,6 +13,7 @@ const (
 	pnSystemConfig = 0x00
 	pnIRQStatus    = 0x02
 	pnIRQClear     = 0x03
+	pnTimerReload  = 0x0C
 	pnCRCRx        = 0x12
 	pnRxStatus     = 0x13
 	pnTxConfig     = 0x18
@@ -65,8 +66,9 @@ const (
 //
 // It is no kinder than the chip: who reads before BUSY has come and gone reads
 // rubbish and loses the answer, an answer that was not read is given to the next
-// frame whatever that says, a frame during BUSY is lost, and a command at the
-// wrong moment is an error in a register that nobody has to read.
+// frame whatever that says, a frame during BUSY is lost, a command at the wrong
+// moment is an error in a register that nobody has to read, and without a field it
+// sends all the same.
 type PN5180 struct {
 	mu        sync.Mutex
 	trace     func(tx, rx []byte)
@@ -93,9 +95,11 @@ type PN5180 struct {
 	garble    int // so many replies more are not what the chip said
 	mangle    int // so many replies of READ_DATA
 	noise     *rand.Rand
-	lose      int // so many answers of tags more are not heard
-	spoil     int // so many more have a wrong CRC
-	deafen    int // so many requests more are not heard by tags
+	lose      int  // so many answers of tags more are not heard
+	spoil     int  // so many more have a wrong CRC
+	fault     int  // so many more are an error of the chip
+	complains bool // so is whatever RX_STATUS finds fault with
+	deafen    int  // so many requests more are not heard by tags
 	events    []pnEvent
 	epoch     int // events of the transceiver that are of an earlier one are void
 	field     bool
@@ -327,7 +331,7 @@ func (c *PN5180) read(reg byte) uint32 {
 		return 0
 	case reg == pnRFStatus:
 		status := uint32(c.state) << 24
-		if c.field {
+		if c.field && time.Since(c.fieldFrom) >= pnFieldRise {
 			// A tag takes something out of the field.
 			status |= 1<<17 | uint32(0x1C0-0x10*min(len(c.tags)+len(c.cards), 12))
 		}
@@ -396,6 +400,7 @@ func (c *PN5180) writeEEPROM(args []byte) {
 
 // loadRF sets the analogue part up, and the registers that belong to it.
 func (c *PN5180) loadRF(tx, rx byte) {
+	c.registers[pnTimerReload] = pnFirmwares
 	if tx != 0xFF {
 		c.rf[0] = tx
 		c.registers[pnTxConfig] = pnTxUsual

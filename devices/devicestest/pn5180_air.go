@@ -18,6 +18,11 @@ const (
 	// forget is how long the field has to be off before tags forget.
 	forget = 5 * time.Millisecond
 
+	// pnFieldRise is how long the field takes to come on.
+	pnFieldRise = 500 * time.Microsecond
+	// pnFirmwares is what the firmware leaves in a timer that it has used.
+	pnFirmwares = 0x1A850
+
 	// pnChecked is the longest answer whose CRC the chip checks rightly, and
 	// pnLongest the longest that it receives at all, whatever its buffer holds.
 	pnChecked = 255
@@ -32,6 +37,7 @@ const (
 )
 
 func (c *PN5180) fieldOn(now time.Time) {
+	c.registers[pnTimerReload] = pnFirmwares
 	if c.field {
 		return
 	}
@@ -41,7 +47,7 @@ func (c *PN5180) fieldOn(now time.Time) {
 		}
 	}
 	c.field, c.fieldFrom = true, now
-	c.later(now.Add(500*time.Microsecond), c.epoch, func(time.Time) { c.raise(pnIRQFieldOn) })
+	c.later(now.Add(pnFieldRise), c.epoch, func(time.Time) { c.raise(pnIRQFieldOn) })
 }
 
 func (c *PN5180) fieldOff(now time.Time) {
@@ -65,7 +71,7 @@ func (c *PN5180) send(now time.Time, args []byte) {
 	case len(args) == 0 || args[0] > 7 || len(args) > 261 || withData && len(args) == 1:
 		c.fail(pnParameterError)
 		return
-	case c.state != pnWaitTransmit || !c.field:
+	case c.state != pnWaitTransmit:
 		c.fail(pnSemanticError)
 		return
 	}
@@ -82,7 +88,7 @@ func (c *PN5180) send(now time.Time, args []byte) {
 	c.later(end, c.epoch, func(at time.Time) {
 		c.state = pnWaitReceive
 		c.raise(pnIRQTx)
-		if !started {
+		if !started || !c.field {
 			return
 		}
 		if c.deafen > 0 {
@@ -170,9 +176,19 @@ func (c *PN5180) hearTags(at time.Time, voices []pnVoice) {
 	for _, v := range voices {
 		longest = max(longest, len(v.answer.data))
 	}
-	c.raise(pnIRQSOF)
-	c.state = pnReceive
+	c.hearing()
 	c.later(at.Add(time.Duration(longest+3)*vByte), c.epoch, func(time.Time) { c.receiveTags(voices) })
+}
+
+// hearing is the moment in which the chip notices an answer.
+func (c *PN5180) hearing() {
+	c.state = pnReceive
+	if c.fault > 0 {
+		c.raise(pnIRQError)
+	}
+	if c.fault == 0 || c.noise.IntN(4) > 0 {
+		c.raise(pnIRQSOF)
+	}
 }
 
 // loudest leaves out whom the loudest one drowns.
@@ -216,6 +232,19 @@ func (c *PN5180) receiveTags(voices []pnVoice) {
 
 // received puts an answer where the host finds it.
 func (c *PN5180) received(data []byte, lastBits int, status uint32) {
+	if c.fault > 0 {
+		c.fault--
+		data[c.noise.IntN(len(data))] ^= 0x10
+		switch c.noise.IntN(3) {
+		case 0:
+			return // it is never received at all
+		case 1:
+			status |= pnIntegrity
+		}
+	}
+	if c.complains && status != 0 {
+		c.raise(pnIRQError)
+	}
 	c.rx = data
 	c.registers[pnRxStatus] = uint32(len(data)) | uint32(lastBits)<<13 | status
 	c.raise(pnIRQRx)
@@ -289,8 +318,7 @@ func (c *PN5180) hearCards(end time.Time, answers []cardFrame) {
 			c.lose--
 			return
 		}
-		c.raise(pnIRQSOF)
-		c.state = pnReceive
+		c.hearing()
 		c.later(begin.Add(time.Duration(length)*9*aBit/8), c.epoch, func(time.Time) {
 			c.receiveCards(data, length, at, collided)
 		})

@@ -111,12 +111,21 @@ func (c *PN5180) LoseAnswers(n int) { c.set(func() { c.lose = n }) }
 // SpoilAnswers gives the next n answers a wrong CRC.
 func (c *PN5180) SpoilAnswers(n int) { c.set(func() { c.spoil = n }) }
 
+// FaultAnswers has the next n answers damaged and GENERAL_ERROR raised, although no
+// command was wrong. RX_STATUS may have nothing against such an answer, and its
+// beginning or its end may never be noticed.
+func (c *PN5180) FaultAnswers(n int) { c.set(func() { c.fault = n }) }
+
+// SetComplaining has GENERAL_ERROR raised with every collision and every damaged
+// answer, or not.
+func (c *PN5180) SetComplaining(on bool) { c.set(func() { c.complains = on }) }
+
 // LoseRequests keeps all tags from hearing the next n requests.
 func (c *PN5180) LoseRequests(n int) { c.set(func() { c.deafen = n }) }
 
 // Calm ends all faults that are still to come.
 func (c *PN5180) Calm() {
-	c.set(func() { c.garble, c.mangle, c.lose, c.spoil, c.deafen, c.freezeIn = 0, 0, 0, 0, 0, 0 })
+	c.set(func() { c.garble, c.mangle, c.lose, c.spoil, c.fault, c.deafen, c.freezeIn = 0, 0, 0, 0, 0, 0, 0 })
 }
 
 // SetTiming sets how long after a frame BUSY rises and how long it stays high.

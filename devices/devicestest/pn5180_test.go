@@ -230,6 +230,46 @@ func TestTheStatesOfTheTransceiver(t *testing.T) {
 	})
 }
 
+func TestTheFieldIsInItsRegister(t *testing.T) {
+	onBus(t, func(t *testing.T, h *pnHost) {
+		h.want("04 1D", "00 00 00 00")
+		h.tell("11 0D 8D")
+		h.tell("16 00")
+		h.want("04 1D", "00 00 00 00") // it takes a while to come on
+		h.want("04 02", "04 00 00 00")
+		h.pass(time.Millisecond)
+		h.want("04 02", "04 02 00 00")
+		h.want("04 1D", "C0 01 02 00")
+		h.tell("17 00")
+		h.want("04 1D", "00 00 00 00")
+		h.field()
+		h.want("04 1D", "C0 01 02 00")
+		h.chip.Revive()
+		h.pass(3 * time.Millisecond)
+		h.want("04 1D", "00 00 00 00")
+	})
+}
+
+func TestWithoutAFieldItSendsToNobody(t *testing.T) {
+	onBus(t, func(t *testing.T, h *pnHost) {
+		h.chip.Put(NewTag(TagSpec{UID: traceUID}))
+		h.tell("11 0D 8D")
+		h.send("26 01 00")
+		h.want("04 02", "06 00 00 00")
+		h.want("04 24", "00 00 00 00")
+	})
+}
+
+func TestTheFirmwareHasItsOwnUseForTheTimer(t *testing.T) {
+	onBus(t, func(t *testing.T, h *pnHost) {
+		for _, command := range []string{"11 0D 8D", "16 00"} {
+			h.tell("00 0C 93 56 01 00")
+			h.tell(command)
+			h.want("04 0C", "50 A8 01 00")
+		}
+	})
+}
+
 func TestTwoTagsCollideAtABit(t *testing.T) {
 	onBus(t, func(t *testing.T, h *pnHost) {
 		other := traceUID
@@ -417,6 +457,53 @@ func TestFaultsOfTheAir(t *testing.T) {
 			t.Error("nothing was falsified")
 		}
 		h.want("0A 00", "00 00 uid")
+	})
+}
+
+func TestAReceptionThatIsAnErrorOfTheChip(t *testing.T) {
+	onBus(t, func(t *testing.T, h *pnHost) {
+		h.chip.Put(NewTag(TagSpec{UID: traceUID}))
+		h.field()
+		seen := map[string]int{}
+		for range 100 {
+			h.chip.FaultAnswers(1)
+			h.send("26 01 00")
+			h.want("04 24", "00 00 00 00") // no command was wrong
+			seen[h.ask(4, "04 02")+", "+h.ask(4, "04 13")]++
+		}
+		for _, kind := range []string{
+			"06 40 02 00, 00 00 00 00", "07 40 02 00, 0A 00 01 00", "07 40 02 00, 0A 00 00 00",
+			"06 00 02 00, 00 00 00 00", "07 00 02 00, 0A 00 01 00", "07 00 02 00, 0A 00 00 00",
+		} {
+			if seen[kind] == 0 {
+				t.Errorf("never %s", kind)
+			}
+		}
+		if len(seen) != 6 {
+			t.Errorf("saw %v", seen)
+		}
+		h.send("26 01 00")
+		h.want("04 02", "07 40 00 00")
+	})
+}
+
+func TestAChipThatComplainsOfCollisions(t *testing.T) {
+	onBus(t, func(t *testing.T, h *pnHost) {
+		other := traceUID
+		other[7] ^= 0x10
+		h.chip.Put(NewTag(TagSpec{UID: traceUID}))
+		h.chip.Put(NewTag(TagSpec{UID: other}))
+		h.chip.SetComplaining(true)
+		h.field()
+		h.send("26 01 00")
+		h.want("04 02", "07 40 02 00")
+		h.want("04 13", "0A 00 A4 00")
+		h.want("04 24", "00 00 00 00")
+		h.send("26 01 08 D4")
+		h.want("04 02", "07 40 00 00")
+		h.chip.SpoilAnswers(1)
+		h.send("26 01 08 D4")
+		h.want("04 02", "07 40 02 00")
 	})
 }
 

@@ -42,7 +42,7 @@ func (d *Dev) listen(to air) error {
 	// A tag that writes hears nothing, and loses what it writes with its field.
 	d.rest(time.Until(d.writing))
 	if d.speaks == to && d.fieldOn {
-		return d.checkMark()
+		return nil // each transmit makes sure of it
 	}
 	if d.fieldOn {
 		if err := d.stopField(); err != nil {
@@ -79,13 +79,15 @@ func (d *Dev) startField(to air) error {
 	if status&irqFieldOn == 0 {
 		return fmt.Errorf("%w: its field does not come on (IRQ %08X)", ErrChip, status)
 	}
+	// A chip that restarted before the field came on has lost its configuration; one
+	// that does so from here on loses the field too.
+	if err := d.loadConfig(to); err != nil {
+		return err
+	}
 	if err := d.write(irqClear, allIRQs); err != nil {
 		return err
 	}
 	d.rest(powerUp)
-	if err := d.checkMark(); err != nil {
-		return err
-	}
 	d.speaks, d.quiet, d.unclear = to, false, false
 	return nil
 }
@@ -121,7 +123,7 @@ func (d *Dev) exchange(ctx context.Context, c call) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if status&(irqSOF|irqRx) == 0 {
+	if status&(irqSOF|irqRx|irqError) == 0 {
 		return nil, ErrNoTag
 	}
 	if status&irqRx == 0 {
@@ -135,7 +137,7 @@ func (d *Dev) exchange(ctx context.Context, c call) ([]byte, error) {
 		return nil, fmt.Errorf("%w: it breaks off", ErrCRC)
 	}
 	d.unheard = false
-	reply, err := d.answer(c.expect)
+	reply, err := d.answer(status, c.expect)
 	if err == nil {
 		d.writing = time.Time{}
 	}
@@ -162,7 +164,7 @@ func (d *Dev) transmit(ctx context.Context, c call) error {
 	if err := d.setBits(systemConfig, 3); err != nil {
 		return err
 	}
-	state, err := d.read(rfStatus)
+	state, err := d.inField()
 	if err != nil {
 		return err
 	}
@@ -184,13 +186,16 @@ func (d *Dev) transmit(ctx context.Context, c call) error {
 	return err
 }
 
-// answer fetches what was received, if it is sound.
-func (d *Dev) answer(expect int) ([]byte, error) {
+// answer fetches what was received, if it is sound. irq may say otherwise.
+func (d *Dev) answer(irq uint32, expect int) ([]byte, error) {
 	status, err := d.read(rxStatus)
 	if err != nil {
 		return nil, err
 	}
 	n, err := received(status, expect)
+	if err == nil && irq&irqError != 0 {
+		err = fmt.Errorf("%w: its reception failed", ErrCRC)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -49,8 +49,11 @@ const (
 	rfOff         = 0x17
 )
 
-// mark is left in a register that nothing here uses and that is 0 after a reset.
-const mark = 0x15693
+// isOn is the bit of rfStatus that tells that the chip makes a field.
+const isOn = 1 << 17
+
+// probe is written to a register that nothing here uses, and read back at once.
+const probe = 0x15693
 
 // versionsAt is where the EEPROM begins to tell versions.
 const versionsAt = 0x10
@@ -136,29 +139,43 @@ func (d *Dev) readEEPROM(at byte, n int) ([]byte, error) {
 	return d.ask(n, eepromRead, at, byte(n))
 }
 
-// checkMark makes sure that the chip has not restarted by itself, as it does when
-// its supply breaks down for a moment. Its field is off then, which looks like a
-// field without tags.
-func (d *Dev) checkMark() error {
+// tryMemory makes sure that there is a chip, which a bus alone can look like.
+func (d *Dev) tryMemory() error {
+	if err := d.write(timerReload, probe); err != nil {
+		return err
+	}
 	got, err := d.read(timerReload)
-	if err == nil && got != mark {
-		err = fmt.Errorf("%w: it has restarted by itself", ErrChip)
+	if err == nil && got != probe {
+		err = fmt.Errorf("%w: it does not keep what it is told (%08X)", ErrChip, got)
 	}
 	return err
 }
 
+// inField reads rfStatus and makes sure that the field is still on. A chip that
+// has restarted by itself, as it does when its supply breaks down for a moment,
+// has none, which looks like a field without tags.
+func (d *Dev) inField() (status uint32, err error) {
+	status, err = d.read(rfStatus)
+	if err == nil && (status&isOn == 0 || status>>27 != 0) {
+		err = fmt.Errorf("%w: its field is off, it may have restarted (%08X)", ErrChip, status)
+	}
+	return status, err
+}
+
 // await waits until one of the IRQs in mask is set, but no longer than limit, and
-// returns them all. Time running out is no error; an error of the chip is one.
+// returns them all. Time running out is no error; a command that the chip did not
+// like is one. irqError among what is returned is a reception that failed.
 func (d *Dev) await(ctx context.Context, mask uint32, limit time.Duration) (uint32, error) {
 	start := time.Now()
 	for {
 		passed := time.Since(start) // before the look that decides
 		status, err := d.read(irqStatus)
+		if err == nil && status&irqError != 0 {
+			err = d.complaint(status)
+		}
 		switch {
 		case err != nil:
 			return 0, err
-		case status&irqError != 0:
-			return 0, d.complaint(status)
 		case status&mask != 0 || passed >= limit:
 			return status, nil
 		case ctx.Err() != nil:
@@ -168,13 +185,13 @@ func (d *Dev) await(ctx context.Context, mask uint32, limit time.Duration) (uint
 	}
 }
 
-// complaint says what the chip did not like about a command.
+// complaint says what the chip did not like about a command; nil if it was none.
 func (d *Dev) complaint(irq uint32) error {
 	status, err := d.read(systemStatus)
 	if err != nil {
 		return err
 	}
-	why := "an error"
+	var why string
 	switch {
 	case irq&^allIRQs != 0:
 		why = "no chip" // a bus without one is all ones
@@ -184,6 +201,8 @@ func (d *Dev) complaint(irq uint32) error {
 		why = "a syntax error"
 	case status&(1<<6) != 0:
 		why = "a semantic error"
+	default:
+		return nil
 	}
 	return fmt.Errorf("%w: it reports %s (IRQ %08X, status %08X)", ErrChip, why, irq, status)
 }

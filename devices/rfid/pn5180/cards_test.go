@@ -75,7 +75,8 @@ func TestTwoCardsAreACollision(t *testing.T) {
 				card := devicestest.NewClassic1K([]byte{0xDE, 0xAD, 0xBE, 0xEF})
 				p.chip.PutCard(card)
 				p.chip.PutCard(other)
-				for range 5 {
+				for i := range 10 {
+					p.chip.SetComplaining(i >= 5)
 					_, err := p.Cards(t.Context())
 					wantError(t, err, ErrCollision)
 				}
@@ -155,10 +156,16 @@ func TestACardInMidTransactionIsNeitherAbsentNorRead(t *testing.T) {
 	onPad(t, func(t *testing.T, p *pad) {
 		p.chip.PutCard(devicestest.NewClassic1K([]byte{1, 2, 3, 4}))
 		p.wantCard(&Card{UID: []byte{1, 2, 3, 4}, ATQA: 0x0004, SAK: 0x08})
-		p.chip.SpoilAnswers(1)
-		_, err := p.Cards(t.Context())
-		wantError(t, err, ErrCRC)
-		p.wantCard(&Card{UID: []byte{1, 2, 3, 4}, ATQA: 0x0004, SAK: 0x08})
+		for n := range 40 {
+			if n%2 == 0 {
+				p.chip.SpoilAnswers(1)
+			} else {
+				p.chip.FaultAnswers(1)
+			}
+			_, err := p.Cards(t.Context())
+			wantError(t, err, ErrCRC)
+			p.wantCard(&Card{UID: []byte{1, 2, 3, 4}, ATQA: 0x0004, SAK: 0x08})
+		}
 	})
 }
 

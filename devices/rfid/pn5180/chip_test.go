@@ -59,7 +59,7 @@ func TestAChipThatHangsAtAnyFrameIsReset(t *testing.T) {
 }
 
 func TestABusWithoutAChip(t *testing.T) {
-	for _, answer := range []byte{0x00, 0xFF, 0x5A} {
+	for _, answer := range []byte{0x00, 0xFF, 0x5A, 0x04} {
 		onPad(t, func(t *testing.T, p *pad) {
 			p.put(spec(1))
 			p.chip.PutCard(devicestest.NewClassic1K([]byte{1, 2, 3, 4}))
@@ -229,29 +229,66 @@ func TestAChipThatRestartsByItselfIsNotAnEmptyField(t *testing.T) {
 		is.EAS = true
 		p.put(is)
 		p.chip.PutCard(devicestest.NewClassic1K([]byte{1, 2, 3, 4}))
-		for n := range 90 {
+		for n := range 180 {
 			for _, look := range []func() (bool, error){
 				func() (bool, error) { got, err := p.Inventory(t.Context()); return len(got) > 0, err },
 				func() (bool, error) { got, err := p.Cards(t.Context()); return len(got) > 0, err },
 				func() (bool, error) { return p.EASAlarm(t.Context()) },
 			} {
-				at := n
-				p.chip.OnFrame(func() {
-					if at--; at == 0 {
-						p.chip.Revive()
-					}
-				})
+				p.restartAt(n/2, time.Duration(n%2)*5*time.Millisecond)
 				if found, err := look(); err == nil && !found {
 					t.Errorf("restarted at frame %d, and the field is empty", n)
 				}
 				p.chip.OnFrame(nil)
-				if n == 0 {
+				if n < 2 {
 					p.chip.Revive()
 				}
 				look() // which may be the one that notices
 				if found, err := look(); err != nil || !found {
 					t.Errorf("restarted at frame %d, and never well again: %v, %v", n, found, err)
 				}
+			}
+		}
+	})
+}
+
+// restartAt lets the chip lose its power for a moment before the nth frame from
+// here, for which the host then takes its time.
+func (p *pad) restartAt(n int, stall time.Duration) {
+	p.chip.OnFrame(func() {
+		if n--; n == 0 {
+			p.chip.Revive()
+			<-time.After(stall)
+		}
+	})
+}
+
+func TestNoTagIsSecuredByAChipThatRestarts(t *testing.T) {
+	onPad(t, func(t *testing.T, p *pad) {
+		tag := p.put(spec(1))[0]
+		for n := 1; n < 240; n++ {
+			on := n%2 == 0
+			afi := map[bool]byte{true: 0x07, false: 0xC2}[on]
+			for what, secure := range map[string]func() error{
+				"AFI": func() error { return p.WriteAFI(t.Context(), book(1), afi) },
+				"EAS": func() error { return p.SetEAS(t.Context(), book(1), on) },
+			} {
+				p.restartAt(n/4, time.Duration(n/2%2)*5*time.Millisecond)
+				err := secure()
+				p.chip.OnFrame(nil)
+				is := tag.Look()
+				if err == nil && (what == "AFI" && is.AFI != afi || what == "EAS" && is.EAS != on) {
+					t.Errorf("restarted at frame %d: %s is reported, and the tag is %+v", n/4, what, is)
+				}
+				for tries := 0; err != nil && tries < 2; tries++ {
+					err = secure() // the first may be the one that notices
+				}
+				if err != nil {
+					t.Errorf("restarted at frame %d, and never well again: %v", n/4, err)
+				}
+				p.chip.Revive() // between two operations, with the field on
+				<-time.After(5 * time.Millisecond)
+				wantError(t, secure(), ErrChip)
 			}
 		}
 	})

@@ -40,7 +40,7 @@ func (d *Dev) Inventory(ctx context.Context) ([]UID, error) {
 		var err error
 		found, err = d.inventory(ctx)
 		if err == nil {
-			err = d.checkMark()
+			_, err = d.inField()
 		}
 		if err != nil && fatal(ctx, err) {
 			found = nil

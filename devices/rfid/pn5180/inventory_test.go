@@ -1,7 +1,10 @@
 package pn5180
 
 import (
+	"bytes"
+	"strings"
 	"testing"
+	"time"
 
 	"circdesk/devices/devicestest"
 )
@@ -102,6 +105,73 @@ func TestWhatCannotBeReadIsNotNothing(t *testing.T) {
 		}
 		p.chip.Calm()
 		p.wantTags(book(1))
+	})
+}
+
+// wasReset tells whether the chip's versions were read since the last call.
+func (p *pad) wasReset() bool { return strings.Contains(p.script(), "07 10 06") }
+
+func TestAStackOnAChipThatComplainsOfCollisions(t *testing.T) {
+	onPad(t, func(t *testing.T, p *pad) {
+		p.wasReset()
+		p.chip.SetComplaining(true)
+		var want []UID
+		for i := range uint64(12) {
+			p.put(spec(i << 24))
+			want = append(want, book(i<<24))
+		}
+		p.wantTags(want...)
+		p.chip.SpoilAnswers(5)
+		p.wantTags(want...)
+		if p.wasReset() {
+			t.Error("the chip was reset")
+		}
+	})
+}
+
+func TestAReceptionThatFailsIsADamagedAnswer(t *testing.T) {
+	onPad(t, func(t *testing.T, p *pad) {
+		p.wasReset()
+		tags := p.put(spec(1), spec(2))
+		for n := range 40 {
+			p.chip.FaultAnswers(n % 8)
+			p.wantTags(book(1), book(2))
+			p.chip.FaultAnswers(1)
+			if got, err := p.ReadBlocks(t.Context(), book(1), 0, 9, 4); err != nil || !bytes.Equal(got, make([]byte, 36)) {
+				t.Errorf("read % X, %v", got, err)
+			}
+			p.chip.FaultAnswers(1)
+			afi := byte(n)
+			if err := p.WriteAFI(t.Context(), book(1), afi); err != nil || tags[0].Look().AFI != afi {
+				t.Errorf("wrote AFI %02X: %v, %+v", afi, err, tags[0].Look())
+			}
+			p.chip.FaultAnswers(1)
+			_, err := p.SystemInfo(t.Context(), book(1))
+			wantError(t, err, ErrCRC)
+		}
+		p.chip.Take(tags[1])
+		p.chip.FaultAnswers(1_000_000)
+		_, err := p.Inventory(t.Context())
+		wantError(t, err, ErrCRC)
+		p.chip.Calm()
+		p.wantTags(book(1))
+		if p.wasReset() {
+			t.Error("the chip was reset")
+		}
+	})
+}
+
+func TestAWrongCommandIsTheChipsError(t *testing.T) {
+	onPad(t, func(t *testing.T, p *pad) {
+		if err := p.listen(tags); err != nil {
+			t.Error(err)
+		}
+		p.tell(0x99)
+		_, err := p.await(t.Context(), irqRx, time.Millisecond)
+		wantError(t, err, ErrChip)
+		if !strings.Contains(err.Error(), "a syntax error") {
+			t.Error(err)
+		}
 	})
 }
 

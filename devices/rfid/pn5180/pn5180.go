@@ -154,10 +154,7 @@ func (d *Dev) Strength(ctx context.Context) (int, error) {
 		if err := d.listen(tags); err != nil {
 			return err
 		}
-		status, err := d.read(rfStatus)
-		if err == nil && (status&(1<<17) == 0 || status>>27 != 0) {
-			err = fmt.Errorf("%w: its field is not on (%08X)", ErrChip, status)
-		}
+		status, err := d.inField()
 		strength = int(status & 0x3FF)
 		return err
 	})
@@ -201,7 +198,7 @@ func (d *Dev) restart() error {
 		err = d.write(irqClear, allIRQs)
 	}
 	if err == nil {
-		err = d.write(timerReload, mark)
+		err = d.tryMemory()
 	}
 	if err != nil {
 		return err
@@ -215,9 +212,6 @@ func (d *Dev) restart() error {
 	}
 	d.versions = [3]string{
 		fmt.Sprintf("%X.%X", raw[1], raw[0]), fmt.Sprintf("%X.%X", raw[3], raw[2]), fmt.Sprintf("%d.%d", raw[5], raw[4]),
-	}
-	if err := d.checkMark(); err != nil {
-		return err
 	}
 	d.stale = false
 	return nil

@@ -37,7 +37,7 @@ func (d *Dev) EASAlarm(ctx context.Context) (bool, error) {
 		var err error
 		on, err = d.sounds(ctx, 0x02, 0xA5, makerNXP)
 		if err == nil && !on {
-			err = d.checkMark()
+			_, err = d.inField()
 		}
 		return err
 	})

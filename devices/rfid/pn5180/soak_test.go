@@ -159,6 +159,7 @@ func (s *soak) tidy() bool {
 // move lets n tags come or go, and now and then a card.
 func (s *soak) move(n int) {
 	if s.rng.IntN(40) == 0 {
+		s.chip.SetComplaining(s.rng.IntN(2) == 0)
 		s.crowd = min(s.rng.IntN(4), s.rng.IntN(4))
 		if s.rng.IntN(25) == 0 {
 			s.crowd = 12
@@ -195,7 +196,7 @@ func (s *soak) note() {
 // plan lets something go wrong at some frame of the operation.
 func (s *soak) plan() {
 	at := 1 + s.rng.IntN(4<<s.rng.IntN(6))
-	fault := s.rng.IntN(10)
+	fault := s.rng.IntN(11)
 	s.chip.OnFrame(func() {
 		if at--; at != 0 {
 			return
@@ -220,6 +221,8 @@ func (s *soak) plan() {
 			s.chip.LoseRequests(1)
 		case 5:
 			s.chip.SpoilAnswers(1 + s.rng.IntN(3))
+		case 10:
+			s.chip.FaultAnswers(1 + s.rng.IntN(3))
 		case 6:
 			if s.target != nil {
 				s.chip.Take(s.target)

@@ -34,8 +34,8 @@ func TestTheFramesOfAnInventory(t *testing.T) {
 00 03 FF FF 0F 00
 16 00
 04 02 → 00 02 00 00
-00 03 FF FF 0F 00
-04 0C → 93 56 01 00`)
+11 0D 8D
+00 03 FF FF 0F 00`)
 		if reply, err := p.exchange(t.Context(), query(10, 0x26, 0x01, 0x00)); err != nil || len(reply) != 10 {
 			t.Errorf("answer % X, %v", reply, err)
 		}
