@@ -28,8 +28,8 @@ const (
 var ErrGone = errors.New("device is gone")
 
 // ErrNoisy is wrapped by the error of a device that sends more than any person
-// could make it send. Keep closes it, which mutes it, and waits ever longer
-// before it listens again.
+// could make it send. Keep reads it no longer and, after a pause that grows,
+// opens it anew.
 var ErrNoisy = errors.New("device sends too much")
 
 // A Tally counts what came from a device.

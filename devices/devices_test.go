@@ -21,6 +21,7 @@ import (
 type bench struct {
 	open func(n int) error // n counts from 1
 	use  func(ctx context.Context, n int, count func(devices.Tally)) error
+	look func() string
 
 	start  time.Time
 	opens  []time.Duration
@@ -45,7 +46,7 @@ func (b *bench) run(t *testing.T, d time.Duration, jitter float64) {
 	b.start = time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
-	spec := devices.Spec{Name: "desk", Kind: "serial", Path: "/dev/x", Report: b.report,
+	spec := devices.Spec{Name: "desk", Kind: "serial", Path: "/dev/x", Report: b.report, Look: b.look,
 		Backoff: devices.Backoff{Jitter: func() float64 { return jitter }}}
 	devices.Keep(ctx, spec,
 		func(context.Context) (*bench, error) {
@@ -158,6 +159,112 @@ func TestPauseStartsAnewAfterTheDeviceWorked(t *testing.T) {
 					t.Errorf("closed %d times, want once", b.closes)
 				}
 			})
+		})
+	}
+}
+
+// A plug is where devices are plugged in, one after the other. The one that is
+// there from a time to a time cannot be used, as err says, or can.
+type plug []struct {
+	from, to time.Duration
+	err      error
+}
+
+func (p plug) at(now time.Duration) (n int, err error) {
+	for i, d := range p {
+		if now >= d.from && now < d.to {
+			return i + 1, d.err
+		}
+	}
+	return 0, fs.ErrNotExist
+}
+
+// play keeps what is plugged in for a minute. A noisy device can be opened.
+func (p plug) play(t *testing.T) *bench {
+	b := &bench{}
+	at := func() (int, error) { return p.at(time.Since(b.start)) }
+	b.look = func() string {
+		if n, _ := at(); n > 0 {
+			return fmt.Sprint("device ", n)
+		}
+		return ""
+	}
+	b.open = func(int) error {
+		if _, err := at(); err != devices.ErrNoisy {
+			return err
+		}
+		return nil
+	}
+	b.use = func(ctx context.Context, _ int, _ func(devices.Tally)) error {
+		if _, err := at(); err != nil {
+			return err
+		}
+		return idle(ctx, time.Hour, nil)
+	}
+	synctest.Test(t, func(t *testing.T) { b.run(t, time.Minute, 0) })
+	return b
+}
+
+// Whoever pulls out a device that is muted or refused, and plugs in another, waits
+// no longer than for one that was ready.
+func TestAMutedOrRefusedDeviceIsExchanged(t *testing.T) {
+	for _, err := range []error{devices.ErrNoisy, fs.ErrPermission, syscall.EBUSY} {
+		t.Run(err.Error(), func(t *testing.T) {
+			// The longest pause begins at 25.75 s.
+			b := plug{{0, 30 * time.Second, err}, {40 * time.Second, time.Hour, nil}}.play(t)
+			n := len(b.states)
+			if got := b.states[n-2:]; !slices.Equal(got, []string{`30.75s absent "file does not exist"`, `40.5s ready ""`}) {
+				t.Errorf("at the end %q", got)
+			}
+		})
+	}
+}
+
+func TestAMutedDeviceIsExchangedBetweenTwoLooks(t *testing.T) {
+	b := plug{{0, 30 * time.Second, devices.ErrNoisy}, {30 * time.Second, time.Hour, nil}}.play(t)
+	if last := b.states[len(b.states)-1]; last != `30.75s ready ""` {
+		t.Errorf("at the end %s", last)
+	}
+}
+
+// One that is pulled out while it shouts may be gone before anybody looks.
+func TestADeviceGoesWhileItIsMuted(t *testing.T) {
+	p := plug{{0, 25750*time.Millisecond + 1, devices.ErrNoisy}}
+	b := p.play(t)
+	if last := b.states[len(b.states)-1]; last != `26.75s absent "file does not exist"` {
+		t.Errorf("at the end %s", last)
+	}
+}
+
+func TestAMutedDeviceThatStaysIsOnlyLookedAt(t *testing.T) {
+	b := plug{{0, time.Hour, devices.ErrNoisy}}.play(t)
+	wantOpens(t, b, ms(0, 250, 750, 1750, 3750, 7750, 15750, 25750, 35750, 45750, 55750))
+}
+
+// What a muted device says is for nobody else: it is kept open until it is opened
+// anew. Others are given up at once.
+func TestAMutedDeviceIsKept(t *testing.T) {
+	for err, want := range map[error]int{devices.ErrNoisy: 1, syscall.EIO: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			b := &bench{}
+			open := func() int { return int(b.last.Opens) - b.closes }
+			b.look = func() string {
+				if open() != want {
+					t.Errorf("%v: %d open in the pause, want %d", err, open(), want)
+				}
+				return "device 1"
+			}
+			b.open = func(int) error {
+				if open() != 0 {
+					t.Errorf("%v: opened twice", err)
+				}
+				return nil
+			}
+			b.use = func(context.Context, int, func(devices.Tally)) error { return err }
+			b.run(t, time.Minute, 0)
+			if len(b.opens) != 11 || open() != 0 {
+				t.Errorf("%v: opened %d times; %d open at the end", err, len(b.opens), open())
+			}
 		})
 	}
 }

@@ -23,6 +23,9 @@ type Spec struct {
 	Name, Kind, Path string
 	Backoff          Backoff
 	Report           func(Status) // called for every change, from Keep's goroutine
+	// Look names what is plugged in now, without opening it: another device has
+	// another name, and none is "". It may be nil.
+	Look func() string
 }
 
 // Keep opens a device, lends it to use, closes it and opens it again, until ctx
@@ -32,7 +35,11 @@ type Spec struct {
 // use returns when the device fails or ctx is done. It calls count with what has
 // come since its last call, from the goroutine that it runs in; Keep adds up.
 // The pause starts small again once a device has worked: it was lent for longer
-// than Backoff.Max, or it read something and did not end as noisy.
+// than Backoff.Max, or it read something and did not end as noisy. It is over
+// when Look finds that the device has gone or is another one.
+//
+// A noisy device is closed after the pause, not before: what it says in the
+// meantime is for nobody else either.
 //
 // Keep returns as soon as ctx is done and open, use and Close have returned, so
 // these must not block for long.
@@ -43,39 +50,38 @@ func Keep[D io.Closer](
 ) {
 	k := newKeeper(spec)
 	for ctx.Err() == nil {
-		err := lend(ctx, k, open, use)
-		if ctx.Err() != nil {
-			return
-		}
-		wait(ctx, k.failed(err))
+		lend(ctx, k, open, use)
 	}
 }
 
-// lend opens the device once and returns why it could not be opened or used.
+// lend opens the device once, lends it, and pauses.
 func lend[D io.Closer](
 	ctx context.Context, k *keeper,
 	open func(context.Context) (D, error),
 	use func(context.Context, D, func(Tally)) error,
-) error {
+) {
 	d, err := open(ctx)
-	if err != nil {
-		return err
-	}
-	k.opened()
-	err = use(ctx, d, k.count)
-	k.closed(err)
-	// The device is given up already; what Close thinks of that helps nobody.
-	d.Close()
 	if err == nil {
-		return errors.New("given back without a reason")
+		k.opened()
+		err = cmp.Or(use(ctx, d, k.count), errors.New("given back without a reason"))
+		k.closed(err)
+		// The device is given up already; what Close thinks of that helps nobody.
+		if stateOf(err) == Noisy {
+			defer d.Close()
+		} else {
+			d.Close()
+		}
 	}
-	return err
+	if ctx.Err() == nil {
+		k.wait(ctx, k.failed(err))
+	}
 }
 
 // A keeper is the book that Keep keeps about one device.
 type keeper struct {
 	backoff Backoff
 	report  func(Status)
+	look    func() string
 	status  Status
 	pause   time.Duration // the next one
 
@@ -91,7 +97,7 @@ func newKeeper(spec Spec) *keeper {
 	if b.Jitter == nil {
 		b.Jitter = rand.Float64
 	}
-	k := &keeper{backoff: b, report: spec.Report, pause: b.First}
+	k := &keeper{backoff: b, report: spec.Report, look: spec.Look, pause: b.First}
 	k.status = Status{Name: spec.Name, Kind: spec.Kind, Path: spec.Path}
 	k.set(Opening, "")
 	return k
@@ -145,8 +151,23 @@ func (k *keeper) failed(err error) time.Duration {
 	return pause - time.Duration(k.backoff.Jitter()*float64(pause/4))
 }
 
-// wait returns after d, or when ctx is done.
-func wait(ctx context.Context, d time.Duration) {
+// wait returns after d, when ctx is done, or soon after the device has gone or
+// was exchanged, for which the pause starts small again.
+func (k *keeper) wait(ctx context.Context, d time.Duration) {
+	if k.look != nil && d > k.backoff.Absent {
+		for before := k.look(); d > k.backoff.Absent && ctx.Err() == nil; d -= k.backoff.Absent {
+			rest(ctx, k.backoff.Absent)
+			if now := k.look(); now == "" || now != before {
+				k.pause = k.backoff.First
+				return
+			}
+		}
+	}
+	rest(ctx, d)
+}
+
+// rest returns after d, or when ctx is done.
+func rest(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

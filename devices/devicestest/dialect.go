@@ -220,10 +220,19 @@ func withSum(p []byte) []byte {
 	return binary.BigEndian.AppendUint16(p, sum)
 }
 
+// Swap puts another scanner of the same make in its place, or takes its power for
+// a moment: the port, say that of an adapter, is there all the time. It is as it
+// came from the factory.
+func (t *Talker) Swap() { t.packets, t.off = false, false }
+
 // Scan sends a code of SSI's type kind in as many packets as it takes, each again
-// until it is acknowledged, at most four times.
+// until it is acknowledged, at most four times. It is text as long as the host has
+// not asked for packets.
 func (t *Talker) Scan(ctx context.Context, kind byte, text string) error {
 	const room = 240
+	if !t.packets {
+		return t.Type(ctx, text+"\r\n")
+	}
 	for {
 		n := min(room, len(text))
 		var status byte

@@ -75,7 +75,7 @@ func Bytes(size int, events ...Event) []byte {
 type Keyboard struct {
 	ID         ID
 	Layout     string // what the scanner is set to, as in the config
-	Gagged     bool   // udev inhibits it when it is plugged in
+	Gagged     bool   // udev's rules know it: they inhibit it when it is plugged in
 	RefuseGrab error  // what who wants to grab it gets
 
 	bus   *Bus
@@ -103,16 +103,32 @@ func (k *Keyboard) Plug() error {
 	}
 	for iface, keys := range [][96]byte{keysOf(113, 114, 115), typingKeys()} {
 		k.bus.last++
-		u := &unit{name: fmt.Sprintf("event%d", k.bus.last), class: "input", ioctl: k.ioctlOf(iface, keys)}
+		u := &unit{name: fmt.Sprintf("event%d", k.bus.last), class: "input", number: fmt.Sprintf("13:%d", 64+k.bus.last), ioctl: k.ioctlOf(iface, keys)}
 		err := k.bus.plug(k.ID, iface, u, map[string]string{
 			"name": "Simulated Scanner\n", "uniq": k.ID.Serial + "\n", "inhibited": inhibited,
 			"capabilities/key": words(keys[:])})
 		k.units = append(k.units, u)
-		if err != nil {
+		if err = errors.Join(err, k.record(u)); err != nil {
 			return errors.Join(fmt.Errorf("plug in %v: %w", k.ID, err), k.bus.unplug(k.ID.Port, k.units))
 		}
 	}
 	return nil
+}
+
+// record writes down what udev has found out about a node.
+func (k *Keyboard) record(u *unit) error {
+	text := "I:1234567\nE:ID_INPUT=1\n"
+	if k.Gagged {
+		text += "E:CIRCDESK_SCANNER=1\n"
+	}
+	return os.WriteFile(filepath.Join(k.bus.udev, "data", "c"+u.number), []byte(text), 0o644)
+}
+
+// Ruled gives udev a rule that knows the scanner, and has it look at it again, which
+// does not inhibit it.
+func (k *Keyboard) Ruled() error {
+	k.Gagged = true
+	return k.record(k.units[1])
 }
 
 // Unplug pulls the scanner out. One that is not plugged in stays as it is.

@@ -13,12 +13,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Bus is a USB bus with keyboards and HID-POS scanners on it: a folder like
-// /sys and one like /dev, and the two system calls that are not about files. It
+// A Bus is a USB bus with keyboards and HID-POS scanners on it: folders like /sys,
+// /dev and /run/udev, and the two system calls that are not about files. It
 // keeps the kernel's rules: a grab is for one, an inhibited device says nothing,
 // and what nobody has grabbed comes to the console.
 type Bus struct {
-	sys, dev string
+	sys, dev, udev string
 
 	mu      sync.Mutex
 	units   map[string]*unit // by the path of their node
@@ -36,11 +36,12 @@ type ID struct {
 
 // A unit is one node of a device that is plugged in.
 type unit struct {
-	name  string // "event3"
-	class string // "input" or "hidraw"
-	sys   string // the folder of its device
-	ends  []*end
-	ioctl func(e *end, request uint32, data []byte) (int, error)
+	name   string // "event3"
+	class  string // "input" or "hidraw"
+	number string // of an input device: "13:67"
+	sys    string // the folder of its device
+	ends   []*end
+	ioctl  func(e *end, request uint32, data []byte) (int, error)
 }
 
 // An end is the device's side of one open file.
@@ -52,15 +53,17 @@ type end struct {
 
 // NewBus returns a bus without devices below dir.
 func NewBus(dir string) (*Bus, error) {
-	b := &Bus{sys: filepath.Join(dir, "sys"), dev: filepath.Join(dir, "dev"),
+	b := &Bus{sys: filepath.Join(dir, "sys"), dev: filepath.Join(dir, "dev"), udev: filepath.Join(dir, "udev"),
 		units: map[string]*unit{}, opens: map[*os.File]*end{}}
 	for _, d := range []string{"class/input", "class/hidraw", "class/tty", "devices/usb1"} {
 		if err := os.MkdirAll(filepath.Join(b.sys, d), 0o755); err != nil {
 			return nil, fmt.Errorf("make a bus: %w", err)
 		}
 	}
-	if err := os.MkdirAll(filepath.Join(b.dev, "input"), 0o755); err != nil {
-		return nil, fmt.Errorf("make a bus: %w", err)
+	for _, d := range []string{filepath.Join(b.dev, "input"), filepath.Join(b.udev, "data")} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			return nil, fmt.Errorf("make a bus: %w", err)
+		}
 	}
 	return b, nil
 }
@@ -70,6 +73,9 @@ func (b *Bus) Sys() string { return b.sys }
 
 // Dev returns the folder that is like /dev.
 func (b *Bus) Dev() string { return b.dev }
+
+// Udev returns the folder that is like /run/udev.
+func (b *Bus) Udev() string { return b.udev }
 
 // Console returns the codes of the keys that came to the console, all so far.
 func (b *Bus) Console() []uint16 {
@@ -156,6 +162,9 @@ func (b *Bus) plug(id ID, iface int, u *unit, attrs map[string]string) error {
 		filepath.Join(parent, "bInterfaceNumber"): fmt.Sprintf("%02x\n", iface),
 		node: "",
 	}
+	if u.number != "" {
+		files[filepath.Join(leaf, "dev")] = u.number + "\n"
+	}
 	if id.Serial != "" {
 		files[filepath.Join(usb, "serial")] = id.Serial + "\n"
 	}
@@ -192,6 +201,9 @@ func (b *Bus) unplug(port string, units []*unit) error {
 		}
 		u.ends = nil
 		wrong = append(wrong, os.Remove(filepath.Join(b.sys, "class", u.class, u.name)))
+		if u.number != "" {
+			wrong = append(wrong, os.Remove(filepath.Join(b.udev, "data", "c"+u.number)))
+		}
 	}
 	return errors.Join(append(wrong, os.RemoveAll(filepath.Join(b.sys, "devices/usb1", port)))...)
 }

@@ -118,6 +118,64 @@ func TestBrokenAndRepeatedPackets(t *testing.T) {
 	}
 }
 
+// Behind an adapter, which is there all the time, the scanner may be another one.
+// As that comes from the factory, it sends text.
+func TestAScannerThatIsExchangedBehindItsAdapter(t *testing.T) {
+	for _, dialect := range []string{"ssi", "gm67"} {
+		t.Run(dialect, func(t *testing.T) {
+			d, s, _ := speak(t, dialect)
+			d.do(s.Ready)
+			scan := func(text string) {
+				t.Helper()
+				d.do(func(ctx context.Context) error { return s.Scan(ctx, 3, text) })
+			}
+			scan("3012300001238")
+			d.want("]C03012300001238")
+			for i, lost := range []string{"3012300001239", "T 123", "123456789012345678901234567890123456789012345678901234567890"} {
+				s.Swap()
+				scan(lost)
+				for name := ""; !strings.HasPrefix(name, "set"); {
+					d.do(func(ctx context.Context) (err error) { name, err = s.Next(ctx); return })
+				}
+				scan(fmt.Sprint(i))
+				d.want(fmt.Sprint("]C0", i))
+			}
+			d.wantNone()
+			if st := d.now(); st.Drops == 0 || st.Opens != 1 {
+				t.Errorf("at the end %+v", st)
+			}
+		})
+	}
+}
+
+// A line that is disturbed is no other scanner: it is only asked again.
+func TestABrokenPacketIsNoTextYet(t *testing.T) {
+	s := newDialect("ssi", Framer{}).(*packets)
+	packet := devicestest.Packet(opDecode, 0, 1, '1')
+	s.Feed(packet[:5])
+	s.Quiet(readTimeout)
+	if got := s.Replies(); !bytes.Equal(got, ssi(opNAK, 0, 1)) {
+		t.Errorf("half a packet is answered with % X", got)
+	}
+	if got := s.Feed(append([]byte{0, 1}, packet...)); len(got) != 1 || !bytes.Equal(s.Replies(), ssi(opACK, 0)) {
+		t.Errorf("got %q", got)
+	}
+	for gap := range time.Duration(10) {
+		s.Quiet(gap * readTimeout)
+	}
+	if got := s.Replies(); len(got) > 0 {
+		t.Errorf("a silence is answered with % X", got)
+	}
+	// Asked again, it says nothing.
+	s.Feed(packet[:5])
+	for gap := range time.Duration(10) {
+		s.Quiet(gap * readTimeout)
+	}
+	if got, want := s.Replies(), slices.Concat(ssi(opNAK, 0, 1), s.enable); !bytes.Equal(got, want) {
+		t.Errorf("got % X, want % X", got, want)
+	}
+}
+
 func TestTheHostBeeps(t *testing.T) {
 	for dialect, want := range map[string]map[Order]string{
 		"honeywell": {Good: "beep", Bad: "beep,beep,beep", Trigger: "trigger", Release: "release"},

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // A Match names a USB device by what it says of itself, by where it is plugged
@@ -88,6 +90,17 @@ func locate(c Config) (string, error) {
 		return "", fmt.Errorf("no %s device %v: %w", c.kind(), c.Match, fs.ErrNotExist)
 	}
 	return slices.MinFunc(found, candidate.before).node, nil
+}
+
+// look names the device that c means now, "" if there is none. Another device has
+// another name, and so has one whose owner or mode was changed.
+func look(c Config) string {
+	path, err := locate(c)
+	var node unix.Stat_t
+	if err != nil || unix.Stat(path, &node) != nil {
+		return ""
+	}
+	return fmt.Sprint(path, node.Ino, node.Rdev, node.Ctim)
 }
 
 // globbed is the first file that a path with asterisks means; others are taken

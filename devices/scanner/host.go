@@ -25,8 +25,9 @@ const (
 // A Host is where devices are found, opened and asked. The zero Host is this
 // machine; tests have others.
 type Host struct {
-	Sys string // "/sys"
-	Dev string // "/dev"
+	Sys  string // "/sys"
+	Dev  string // "/dev"
+	Udev string // "/run/udev", where udev writes down what it knows
 	// Open opens a device node without waiting; flag is os.O_RDONLY or os.O_RDWR.
 	Open func(path string, flag int) (*os.File, error)
 	// Ioctl is ioctl(2) on f with data as the buffer, whose first byte is the
@@ -36,7 +37,7 @@ type Host struct {
 
 // orThis fills in this machine.
 func (h Host) orThis() Host {
-	h.Sys, h.Dev = cmp.Or(h.Sys, "/sys"), cmp.Or(h.Dev, "/dev")
+	h.Sys, h.Dev, h.Udev = cmp.Or(h.Sys, "/sys"), cmp.Or(h.Dev, "/dev"), cmp.Or(h.Udev, "/run/udev")
 	if h.Open == nil {
 		h.Open = openNode
 	}

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -139,8 +141,7 @@ func (n *node) settle(c Config, t *teller) error {
 		return err
 	}
 	n.hold = &hold{node: n, teller: t}
-	event := filepath.Base(n.file.Name())
-	n.hold.gag = filepath.Join(n.host.Sys, "class/input", event, "device/inhibited")
+	n.hold.gag = filepath.Join(n.inSys(), "device/inhibited")
 	if err := n.hold.take(); err != nil {
 		return err
 	}
@@ -150,6 +151,11 @@ func (n *node) settle(c Config, t *teller) error {
 	}
 	n.dialect = keys
 	return nil
+}
+
+// inSys is the folder of a keyboard's node below /sys.
+func (n *node) inSys() string {
+	return filepath.Join(n.host.Sys, "class/input", filepath.Base(n.file.Name()))
 }
 
 // eventSize is the size of the kernel's struct input_event in this process.
@@ -194,7 +200,7 @@ func (h *hold) take() error {
 	h.grabbed = err == nil
 	switch {
 	case err == nil:
-		h.teller.noted("")
+		h.teller.noted(h.unruled())
 	case errors.Is(err, unix.ENODEV):
 		return err
 	case errors.Is(err, unix.EBUSY):
@@ -203,6 +209,19 @@ func (h *hold) take() error {
 		h.teller.noted(fmt.Sprintf("is not ours alone: what is scanned may reach the console, as a grab is refused: %v", err))
 	}
 	return h.ungag()
+}
+
+// unruled says what to do where udev has seen the scanner and no rule of ours has
+// known it, so that it has no gag and the browser uses it as a keyboard.
+func (h *hold) unruled() string {
+	n := h.node
+	record, err := os.ReadFile(filepath.Join(n.host.Udev, "data", "c"+attr(n.inSys(), "dev")))
+	if err != nil || slices.Contains(strings.Split(string(record), "\n"), "E:CIRCDESK_SCANNER=1") {
+		return ""
+	}
+	d, _ := describe(n.host, "input", filepath.Base(n.file.Name()))
+	return fmt.Sprintf("is not known to 70-circdesk.rules: when kioskd does not hold it, console and browser get what it types; "+
+		`put KERNELS=="*:%04X:%04X.*", ENV{CIRCDESK_SCANNER}="1" into /etc/udev/rules.d/69-scanner.rules and plug it in again`, d.Vendor, d.Product)
 }
 
 // ungag takes the gag off, if there is one.
@@ -222,7 +241,7 @@ func (h *hold) ungag() error {
 }
 
 // again looks once a second whether the grab can be had now, and whether a rule
-// that ran late has gagged the device in our hands.
+// that ran late has gagged the device in our hands or now knows it.
 func (h *hold) again() error {
 	if h.looks++; h.looks%int(time.Second/readTimeout) != 0 {
 		return nil
@@ -230,6 +249,7 @@ func (h *hold) again() error {
 	if !h.grabbed {
 		return h.take()
 	}
+	h.teller.noted(h.unruled())
 	return h.ungag()
 }
 

@@ -30,7 +30,11 @@ func bench(t *testing.T) (*devicestest.Bus, Host) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return bus, Host{Sys: bus.Sys(), Dev: bus.Dev(), Open: bus.Open, Ioctl: bus.Ioctl}
+	return bus, hostOf(bus)
+}
+
+func hostOf(bus *devicestest.Bus) Host {
+	return Host{Sys: bus.Sys(), Dev: bus.Dev(), Udev: bus.Udev(), Open: bus.Open, Ioctl: bus.Ioctl}
 }
 
 func voyager() devicestest.ID {
@@ -62,6 +66,16 @@ func (d *desk) sends(k *devicestest.Keyboard, events ...devicestest.Event) {
 	d.do(func(ctx context.Context) error {
 		return errors.Join(k.WaitOpen(ctx), k.Send(ctx, events...))
 	})
+}
+
+// strikes presses four keys, whether anybody listens or not.
+func (d *desk) strikes(k *devicestest.Keyboard) {
+	d.t.Helper()
+	for _, c := range []uint16{2, 3, 4, 28} {
+		d.do(func(ctx context.Context) error {
+			return k.Send(ctx, devicestest.Key(c, devicestest.Down), devicestest.Key(c, devicestest.Up), devicestest.Report)
+		})
+	}
 }
 
 // printable are all characters of ASCII that can be printed, with one in front
@@ -225,8 +239,7 @@ func TestOnlyTheGrabberGetsWhatIsTyped(t *testing.T) {
 	if n := len(bus.Console()); n > 0 {
 		t.Errorf("%d keys came to the console", n)
 	}
-	host := Host{Sys: bus.Sys(), Dev: bus.Dev(), Open: bus.Open, Ioctl: bus.Ioctl}
-	err := Try(Config{Name: "second", Kind: Keyboard, Path: k.Path(), Host: host})
+	err := Try(Config{Name: "second", Kind: Keyboard, Path: k.Path(), Host: hostOf(bus)})
 	if err == nil || !strings.Contains(err.Error(), "another program has grabbed it") {
 		t.Errorf("the second gets %v", err)
 	}
@@ -238,23 +251,15 @@ func TestNothingGetsOutBeforeAndAfterTheGrab(t *testing.T) {
 	d, k, bus := wedge(t, "us")
 	d.types(k, "1\r")
 	d.want("1")
-	typeBlind := func() {
-		t.Helper()
-		for _, c := range []uint16{2, 3, 4, 28} {
-			d.do(func(ctx context.Context) error {
-				return k.Send(ctx, devicestest.Key(c, devicestest.Down), devicestest.Key(c, devicestest.Up), devicestest.Report)
-			})
-		}
-	}
 	for range 20 {
 		if err := errors.Join(k.Unplug(), k.Plug()); err != nil {
 			t.Fatal(err)
 		}
-		typeBlind() // in the moment before the grab, or just after it
+		d.strikes(k) // in the moment before the grab, or just after it
 	}
 	d.types(k, "2\r")
 	d.end()
-	typeBlind() // when the desk has let go
+	d.strikes(k) // when the desk has let go
 	if n := len(bus.Console()); n > 0 || !k.Inhibited() {
 		t.Errorf("%d keys came to the console; inhibited %v", n, k.Inhibited())
 	}
@@ -263,7 +268,7 @@ func TestNothingGetsOutBeforeAndAfterTheGrab(t *testing.T) {
 	if err := errors.Join(k.Unplug(), k.Plug()); err != nil {
 		t.Fatal(err)
 	}
-	typeBlind()
+	d.strikes(k)
 	if n := len(bus.Console()); n != 4 {
 		t.Errorf("%d keys came to the console without a rule, want 4", n)
 	}
@@ -355,8 +360,7 @@ func TestAGrabThatBecomesPossibleIsTaken(t *testing.T) {
 	d, k, bus := wedge(t, "us")
 	d.types(k, "1\r")
 	d.want("1")
-	host := Host{Sys: bus.Sys(), Dev: bus.Dev(), Open: bus.Open, Ioctl: bus.Ioctl}
-	second := run(t, Config{Kind: Keyboard, Path: k.Path(), Host: host})
+	second := run(t, Config{Kind: Keyboard, Path: k.Path(), Host: hostOf(bus)})
 	second.until("degraded", func(s devices.Status) bool {
 		return s.State == devices.Ready && strings.Contains(s.Err, "another program")
 	})
@@ -482,9 +486,107 @@ func TestANoisyKeyboardIsMuted(t *testing.T) {
 	}
 }
 
+// A scanner of which udev's rules know nothing has no gag. While it is muted it is
+// held, and what it types is thrown away; and it can be exchanged at any time.
+func TestAMutedKeyboardTypesForNobody(t *testing.T) {
+	bus, host := bench(t)
+	k := bus.NewKeyboard(voyager(), "us")
+	if err := k.Plug(); err != nil {
+		t.Fatal(err)
+	}
+	d := run(t, Config{Kind: Keyboard, Match: Match{Vendor: 0x0c2e, Product: 0x0b61}, Host: host,
+		Backoff: devices.Backoff{First: time.Hour, Absent: 50 * time.Millisecond, Max: time.Hour}})
+	d.sends(k, devicestest.Key(3, devicestest.Down), devicestest.Report)
+	for range stuckRepeats + 1 {
+		d.sends(k, devicestest.Key(3, devicestest.Repeat), devicestest.Report)
+	}
+	d.until("muted", func(s devices.Status) bool { return s.State == devices.Noisy })
+	d.strikes(k)
+	if n := len(bus.Console()); n > 0 {
+		t.Errorf("%d keys came to the console", n)
+	}
+	if err := k.Unplug(); err != nil {
+		t.Fatal(err)
+	}
+	d.until("absent", func(s devices.Status) bool { return s.State == devices.Absent })
+	if err := k.Plug(); err != nil {
+		t.Fatal(err)
+	}
+	d.types(k, "7\r")
+	d.want("7")
+	d.wantNone()
+}
+
+func TestAMutedKeyboardIsExchangedAtOnce(t *testing.T) {
+	bus, host := bench(t)
+	k := bus.NewKeyboard(voyager(), "us")
+	k.Gagged = true
+	if err := k.Plug(); err != nil {
+		t.Fatal(err)
+	}
+	look := func() string { return look(Config{Kind: Keyboard, Match: Match{Port: "1-1.2"}, Host: host}) }
+	first := look()
+	if first == "" || look() != first {
+		t.Errorf("the first is %q, then %q", first, look())
+	}
+	if err := k.Unplug(); err != nil || look() != "" {
+		t.Errorf("without any there is %q; %v", look(), err)
+	}
+	if err := k.Plug(); err != nil || look() == "" || look() == first {
+		t.Errorf("the second is %q like the first; %v", look(), err)
+	}
+}
+
+func TestAScannerThatNoRuleKnowsIsSaid(t *testing.T) {
+	bus, host := bench(t)
+	k := bus.NewKeyboard(devicestest.ID{Vendor: 0x13ba, Product: 0x0018, Port: "1-1.2"}, "us")
+	if err := k.Plug(); err != nil {
+		t.Fatal(err)
+	}
+	c := Config{Name: "desk", Kind: Keyboard, Path: k.Path(), Host: host}
+	rule := `KERNELS=="*:13BA:0018.*", ENV{CIRCDESK_SCANNER}="1"`
+	if err := Try(c); err == nil || !strings.HasPrefix(err.Error(), `open "`+k.Path()+`": it is not known to 70-circdesk.rules`) ||
+		!strings.Contains(err.Error(), rule) {
+		t.Errorf("got %v", err)
+	}
+	d := run(t, c)
+	d.types(k, "1\r")
+	d.want("1")
+	if s := d.now(); s.State != devices.Ready || !strings.Contains(s.Err, rule) || !strings.Contains(s.Err, "/etc/udev/rules.d/69-scanner.rules") {
+		t.Errorf("got %+v", s)
+	}
+	// Somebody adds the rule.
+	if err := k.Ruled(); err != nil {
+		t.Fatal(err)
+	}
+	d.until("known", func(s devices.Status) bool { return s.State == devices.Ready && s.Err == "" })
+	if err := Try(c); err == nil || !strings.Contains(err.Error(), "another program") {
+		t.Errorf("got %v", err)
+	}
+	if s := d.now(); s.Opens != 1 {
+		t.Errorf("at the end %+v", s)
+	}
+}
+
+// Just after it was plugged in, udev may not have come to it yet.
+func TestWhatUdevHasNotSeenIsNotSaidToBeUnknown(t *testing.T) {
+	bus, host := bench(t)
+	k := bus.NewKeyboard(voyager(), "us")
+	if err := errors.Join(k.Plug(), os.RemoveAll(filepath.Join(bus.Udev(), "data"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := Try(Config{Name: "desk", Kind: Keyboard, Path: k.Path(), Host: host}); err != nil {
+		t.Error(err)
+	}
+	if err := os.Mkdir(filepath.Join(bus.Udev(), "data"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestKeyboardsThatCannotBeOpened(t *testing.T) {
 	bus, host := bench(t)
 	k := bus.NewKeyboard(voyager(), "us")
+	k.Gagged = true
 	if err := k.Plug(); err != nil {
 		t.Fatal(err)
 	}

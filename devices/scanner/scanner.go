@@ -126,7 +126,7 @@ func Try(c Config) error {
 // again within 1.2 s, however often, is one scan; unplugging ends that memory.
 //
 // A Status that is Ready and has an Err is that of a scanner that works, but not
-// as it should: a keyboard, say, that could not be grabbed.
+// as it should: a keyboard, say, that could not be grabbed or has no udev rule.
 //
 // Run returns Check's error at once and nil within 300 ms after ctx is done.
 func Run(ctx context.Context, c Config, report func(devices.Status), emit func(Code)) error {
@@ -134,7 +134,8 @@ func Run(ctx context.Context, c Config, report func(devices.Status), emit func(C
 		return err
 	}
 	told := &teller{report: report}
-	spec := devices.Spec{Name: c.Name, Kind: c.kind(), Path: c.where(), Backoff: c.Backoff, Report: told.status}
+	spec := devices.Spec{Name: c.Name, Kind: c.kind(), Path: c.where(), Backoff: c.Backoff, Report: told.status,
+		Look: func() string { return look(c) }}
 	devices.Keep(ctx, spec,
 		func(context.Context) (*opened, error) { return open(c, told) },
 		func(ctx context.Context, d *opened, count func(devices.Tally)) error {

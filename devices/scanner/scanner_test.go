@@ -60,7 +60,9 @@ func run(t *testing.T, c Config) *desk {
 	if c.Kind == Keyboard {
 		c.Idle = 500 * time.Millisecond // the typist of a test may be held up
 	}
-	c.Backoff = devices.Backoff{First: time.Millisecond, Absent: time.Millisecond, Max: 200 * time.Millisecond}
+	if c.Backoff.First == 0 {
+		c.Backoff = devices.Backoff{First: time.Millisecond, Absent: time.Millisecond, Max: 200 * time.Millisecond}
+	}
 	go func() { d.done <- Run(ctx, c, d.report, func(c Code) { d.codes <- c }) }()
 	t.Cleanup(d.end)
 	return d

@@ -58,6 +58,7 @@ type packets struct {
 	kind    byte   // of code
 	last    []byte // the decoded packet before
 	bad     bool   // the packet before was refused, so what comes again is news
+	strange bool   // nothing since the last packet was one
 	replies []byte
 	drops   uint64
 }
@@ -106,7 +107,7 @@ func (s *packets) Feed(p []byte) [][]byte {
 		n, ok := packetLength(s.in)
 		if !ok {
 			// Not the beginning of a packet: a byte of noise, or of text.
-			s.in, s.drops = s.in[1:], s.drops+1
+			s.in, s.drops, s.strange = s.in[1:], s.drops+1, true
 			continue
 		}
 		if n == 0 || len(s.in) < n+2 {
@@ -143,13 +144,14 @@ func packetLength(p []byte) (n int, ok bool) {
 // refuse asks for what has come broken once more. All that has come with it is
 // thrown away: the scanner waits for an answer before it says anything else.
 func (s *packets) refuse() {
-	s.in, s.bad = nil, true
+	s.in, s.bad, s.strange = nil, true, true
 	s.drops++
 	s.replies = append(s.replies, ssi(opNAK, 0, 1)...)
 }
 
 // take acknowledges a whole packet and returns the code that ends with it.
 func (s *packets) take(p []byte) []byte {
+	s.strange = false
 	if p[0] == 0xFF && p[1] == opDecodeLong {
 		p = p[3:] // from here on as a short one
 	}
@@ -218,10 +220,17 @@ func aimOf(kind byte) string {
 }
 
 // Quiet asks again for a packet that was cut off, and gives up a code whose other
-// parts do not come.
+// parts do not come. Where no packet comes even then, the scanner sends text, as
+// after a loss of power or where another was plugged into the adapter: it is awake
+// now, and told anew to send packets.
 func (s *packets) Quiet(gap time.Duration) []byte {
-	if len(s.in) > 0 && gap >= readTimeout {
+	switch {
+	case gap < readTimeout:
+	case len(s.in) > 0:
 		s.refuse()
+	case s.strange:
+		s.strange = false
+		s.replies = append(s.replies, s.enable...)
 	}
 	if s.open && gap >= 2*patience {
 		s.giveUp()
@@ -239,5 +248,5 @@ func (s *packets) Reset() {
 	if len(s.in) > 0 || s.open {
 		s.giveUp()
 	}
-	s.in, s.last, s.bad, s.replies = nil, nil, false, nil
+	s.in, s.last, s.bad, s.strange, s.replies = nil, nil, false, false, nil
 }

@@ -100,7 +100,8 @@ func (b *bench) console(ctx context.Context) (err error) {
 	return nil
 }
 
-// unruled is a fault planted on purpose: without the rules, what a scanner types must be seen.
+// unruled is a fault planted on purpose: without the rules, what a scanner types must be seen, and the desk
+// must say so.
 func (b *bench) unruled(ctx context.Context, tty *screen) error {
 	const mask = "/etc/udev/rules.d/70-circdesk.rules"
 	if err := errors.Join(systemctl(ctx, "stop", "kioskd"), os.Symlink("/dev/null", mask), systemctl(ctx, "restart", "systemd-udevd")); err != nil {
@@ -116,10 +117,21 @@ func (b *bench) unruled(ctx context.Context, tty *screen) error {
 			err = errors.New("without our rules nothing that a scanner types reaches the console either")
 		}
 		return err
-	}), s.pull(ctx))
+	}), systemctl(ctx, "start", "kioskd"), answers(ctx), says(ctx, s.name, "is not known to 70-circdesk.rules: "), s.pull(ctx))
 	err = errors.Join(err, os.Remove(mask), systemctl(ctx, "restart", "systemd-udevd"), systemctl(ctx, "start", "kioskd"), answers(ctx))
 	_, late := tty.typed()
 	return errors.Join(err, late)
+}
+
+// says waits until the desk has a scanner and begins to say this of it, or nothing where this is "".
+func says(ctx context.Context, name, begin string) error {
+	return until(ctx, func(ctx context.Context) error {
+		d, err := device(ctx, name)
+		if err == nil && (d.State != "ready" || !strings.HasPrefix(d.Error, begin) || begin == "" && d.Error != "") {
+			err = fmt.Errorf("%s is %s, and the desk says %q of it", name, d.State, d.Error)
+		}
+		return err
+	})
 }
 
 // typist is the first scanner that types.
@@ -182,7 +194,7 @@ func (b *bench) heldBack(ctx context.Context, s scanner, tty *screen) error {
 	if err := ready(ctx, s); err != nil {
 		return err
 	}
-	return errors.Join(b.borrow(ctx, s, 1), gone(ctx, s))
+	return errors.Join(b.borrow(ctx, s, 1), says(ctx, s.name, ""), gone(ctx, s))
 }
 
 // unattended types while no desk runs: from the moment at which udev has seen the scanner.
