@@ -18,9 +18,10 @@ type (
 		Code    string // printable and bounded; what the label says
 		Patron  PatronID
 		Item    ItemID
-		Card    Credential // a tapped card: nothing else is set but Problem: one_card, random_card
-		Command string     // a command printed on the panel: "finish", "return", …
-		Problem Fault      // why it can be neither: isbn, unreadable, not_ours
+		Card    Credential   // a tapped card: nothing else is set but Problem: one_card, random_card
+		Also    []Credential // by which a list that has only a part of its number may know it
+		Command string       // a command printed on the panel: "finish", "return", …
+		Problem Fault        // why it can be neither: isbn, unreadable, not_ours
 	}
 
 	// Tapped is a touch on the page. Seq and Session are those of the snapshot that was touched.
@@ -56,9 +57,10 @@ type (
 
 	// Laid tells all tags that lie on a reader, whenever that changes.
 	Laid struct {
-		Source string
-		Role   Role
-		Tags   []TagOn
+		Source  string
+		Role    Role
+		Tags    []TagOn
+		Unclear bool // there is something more that cannot be made out
 	}
 
 	// Secured answers Secure: Failed are the tags that three tries could not change.
@@ -69,17 +71,19 @@ type (
 
 	// DeviceIs tells that a device came or went.
 	DeviceIs struct {
-		Name  string
-		Kind  string // DeviceScanner, DeviceReader, …; "": a scanner
-		Role  Role
-		Ready bool
+		Name    string
+		Kind    string // DeviceScanner, DeviceReader, …; "": a scanner
+		Role    Role
+		Ready   bool
+		Trouble bool // it works, but not as it should
 	}
 
-	// JournalIs tells where the journal stands: at start and whenever it can be written again.
-	// Prefix + a sequence number is a key; Next is the first free number.
+	// JournalIs tells where the journal stands, and whether anything can be looked up: at start and whenever
+	// that changes. Prefix + a sequence number is a key; Next is the first free number.
 	JournalIs struct {
 		Writable bool
 		Reserve  bool // the disk is nearly full: only returns are taken
+		NoCache  bool // the cache cannot be read, or is being filled
 		Prefix   string
 		Next     uint64
 	}
@@ -122,6 +126,7 @@ type (
 		Call   uint64
 		Patron PatronID
 		Card   Credential
+		Also   []Credential // asked for in this order if nobody has Card
 		Item   ItemID
 	}
 

@@ -35,6 +35,7 @@ const (
 	FaultPINLocked    Fault = "pin_locked"     // too many wrong ones in a row: staff must load a newer file
 	FaultIncomplete   Fault = "incomplete_set" // parts of the set are missing
 	FaultLayFlat      Fault = "lay_flat"       // the tags are not yet done: lay it flat and wait
+	FaultPadFull      Fault = "pad_full"       // more lies on the pad than it can read
 )
 
 // Faults is the closed set, with the code that staff see (at most five characters).
@@ -47,7 +48,7 @@ func Faults() map[Fault]string {
 		FaultTryAgain: "K01", FaultBorrowingOff: "K02", FaultClosed: "K03", FaultOutOfOrder: "K04",
 		FaultOneCard: "P04", FaultRandomCard: "P05", FaultScanCard: "P06", FaultCardLinked: "P07",
 		FaultWrongPIN: "P08", FaultNoPIN: "P09", FaultPINLocked: "P10",
-		FaultIncomplete: "B13", FaultLayFlat: "B14",
+		FaultIncomplete: "B13", FaultLayFlat: "B14", FaultPadFull: "B15",
 	}
 }
 
@@ -69,6 +70,7 @@ const (
 	AlarmRemade  Alarm = "CACH2" // the cache was damaged and is rebuilt
 	AlarmDisk    Alarm = "DISK1" // the disk is nearly full
 	AlarmReader  Alarm = "READ1" // an RFID reader is not there
+	AlarmDevice  Alarm = "DEV1"  // a device works, but not as it should
 	AlarmPrinter Alarm = "PRNT1" // the printer is not there or has no paper
 	AlarmPaper   Alarm = "PRNT2" // the paper is nearly out
 	AlarmBin     Alarm = "BIN1"  // the bin is full
@@ -82,5 +84,5 @@ const (
 // Alarms is the closed set.
 func Alarms() []Alarm {
 	return []Alarm{AlarmScanner, AlarmJournal, AlarmCache, AlarmClock, AlarmLibrary, AlarmDamaged, AlarmLost, AlarmRemade,
-		AlarmDisk, AlarmReader, AlarmPrinter, AlarmPaper, AlarmBin, AlarmDoor, AlarmPower, AlarmHeat, AlarmWear, AlarmTags}
+		AlarmDisk, AlarmReader, AlarmDevice, AlarmPrinter, AlarmPaper, AlarmBin, AlarmDoor, AlarmPower, AlarmHeat, AlarmWear, AlarmTags}
 }

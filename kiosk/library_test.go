@@ -133,8 +133,10 @@ func setup() *Setup {
 
 // holder is what the cache says of a patron by number or card, or nil.
 func (l *library) holder(e Find) *Account {
-	if e.Card != "" {
-		return l.account(l.cards[e.Card])
+	for _, card := range append([]Credential{e.Card}, e.Also...) {
+		if id := l.cards[card]; id != "" {
+			return l.account(id)
+		}
 	}
 	return l.account(e.Patron)
 }

@@ -18,10 +18,12 @@ type TagOn struct {
 
 // A Pad is what lies on one reader.
 type Pad struct {
-	Source string
-	Role   Role
-	Tags   []TagOn
-	Books  []OnPad
+	Source  string
+	Role    Role
+	Tags    []TagOn
+	Books   []OnPad
+	Trouble Fault // with what lies there as a whole; "" none
+	Told    Fault // of that, in the bin
 }
 
 // An OnPad is a book on a pad.
@@ -69,7 +71,7 @@ func (k *step) laid(ev Laid) {
 		k.Pads = append(slices.Clip(k.Pads), Pad{Source: ev.Source})
 	}
 	old := k.Pads[i]
-	pad := Pad{Source: ev.Source, Role: ev.Role, Tags: slices.Clone(ev.Tags[:min(len(ev.Tags), maxTags)])}
+	pad := Pad{Source: ev.Source, Role: ev.Role, Tags: slices.Clone(ev.Tags[:min(len(ev.Tags), maxTags)]), Trouble: ev.trouble(), Told: old.Told}
 	for _, t := range pad.Tags {
 		if t.Item != "" && t.Problem == "" && pad.book(t.Item) < 0 {
 			pad.Books = append(pad.Books, old.still(pad, t.Item, k.At))
@@ -77,7 +79,7 @@ func (k *step) laid(ev Laid) {
 	}
 	k.Pads = slices.Clone(k.Pads)
 	k.Pads[i] = pad
-	k.unreadable(old, pad)
+	k.hear(old, pad)
 	for j, s := range k.Securing {
 		if !old.complete(s.Item) && pad.complete(s.Item) {
 			k.changeSecuring(j, func(s *Securing) { s.Next = k.At })
@@ -115,11 +117,52 @@ func (p Pad) complete(item ItemID) bool {
 	return true
 }
 
+// trouble is what is wrong with what lies there as a whole.
+func (ev Laid) trouble() Fault {
+	switch {
+	case len(ev.Tags) > maxTags:
+		return FaultPadFull
+	case ev.Unclear:
+		return FaultLayFlat
+	}
+	return ""
+}
+
+// hear says of what is new on a pad that nothing can be done with it. To lay something there takes a notice
+// down as a scan does; that its books are taken then, does not.
+func (k *step) hear(old, pad Pad) {
+	fresh := slices.DeleteFunc(slices.Clone(pad.Tags), func(t TagOn) bool {
+		return slices.ContainsFunc(old.Tags, func(o TagOn) bool { return o.UID == t.UID && o.Item == t.Item })
+	})
+	if len(fresh) > 0 && pad.Role != RoleBin {
+		k.clearNotice()
+	}
+	if pad.Role == RoleBin || pad.Trouble == "" || pad.Trouble == old.Trouble {
+		k.unreadable(pad, fresh)
+		return
+	}
+	k.scanned(Scanned{Source: pad.Source, Role: pad.Role, Problem: pad.Trouble})
+}
+
+// tellBin says once what is wrong on a pad of the bin: after its books, whose lines would push it out.
+func (k *step) tellBin() {
+	for i, p := range k.Pads {
+		waits := slices.ContainsFunc(p.Books, func(b OnPad) bool { return !b.Taken && p.complete(b.Item) })
+		if p.Role != RoleBin || p.Trouble == p.Told || waits {
+			continue
+		}
+		k.Pads = slices.Clone(k.Pads)
+		if k.Pads[i].Told = p.Trouble; p.Trouble != "" {
+			k.openBin()
+			k.binRefuse(Line{}, p.Trouble)
+		}
+	}
+}
+
 // unreadable says once of new tags that nothing can be done with them.
-func (k *step) unreadable(old, pad Pad) {
-	for _, t := range pad.Tags {
-		known := slices.ContainsFunc(old.Tags, func(o TagOn) bool { return o.UID == t.UID && o.Item == t.Item })
-		if known || t.Item != "" && t.Problem == "" {
+func (k *step) unreadable(pad Pad, fresh []TagOn) {
+	for _, t := range fresh {
+		if t.Item != "" && t.Problem == "" {
 			continue
 		}
 		ev := Scanned{Source: pad.Source, Role: pad.Role, Problem: cmp.Or(t.Problem, FaultUnreadable)}
@@ -155,7 +198,7 @@ func (k *step) takeBooks() {
 			k.Pads[i].Books[j] = b
 			switch {
 			case !k.handled(p.Role, b.Item):
-				k.scanned(ev)
+				k.take(ev, "")
 			case slices.Contains(k.BadTags, b.Item):
 				k.ask(Question{Role: p.Role, Item: b.Item, Quiet: true})
 			}
@@ -193,6 +236,9 @@ func (s State) lying(item ItemID) (source string, tags []TagOn) {
 // secure begins to change the tags of a book of which the journal has just promised a loan or a return.
 // Where they do not lie on a pad, an older wish is void and the new one waits in the cache.
 func (k *step) secure(q Question, a Act) {
+	if k.Setup.NoGate {
+		return // nobody would write, so the journal must not say that somebody did
+	}
 	i := slices.IndexFunc(k.Securing, func(s Securing) bool { return s.Item == a.Item })
 	_, tags := k.lying(a.Item)
 	job := Securing{Item: a.Item, On: a.Kind == KindReturn, Session: q.Session, Role: q.Role, Since: k.At, Next: k.At}
@@ -215,7 +261,7 @@ func (k *step) mend(q Question, c Copy) {
 	_, tags := k.lying(c.Item.ID)
 	busy := slices.ContainsFunc(k.Securing, func(s Securing) bool { return s.Item == c.Item.ID })
 	on := c.Pending == WishSet
-	if c.Pending == "" || on == c.Out || tags == nil || busy || k.recording(c.Item.ID) || len(k.Securing) == maxSecuring {
+	if k.Setup.NoGate || c.Pending == "" || on == c.Out || tags == nil || busy || k.recording(c.Item.ID) || len(k.Securing) == maxSecuring {
 		return
 	}
 	job := Securing{Item: c.Item.ID, On: on, Session: q.Session, Role: q.Role, Since: k.At, Next: k.At, Mending: true}
@@ -376,6 +422,19 @@ func (s State) mustLie() bool {
 	return slices.ContainsFunc(s.Securing, func(q Securing) bool {
 		return q.Failed && !q.Mending && q.Session == s.Session && s.Session != 0
 	})
+}
+
+// padTrouble is what is wrong on a pad while somebody lays books there; "" nothing.
+func (s State) padTrouble() Fault {
+	switch s.Mode {
+	case ModeItemFirst, ModeBorrow, ModeReturn:
+		for _, p := range s.Pads {
+			if p.Role != RoleBin && p.Trouble != "" {
+				return p.Trouble
+			}
+		}
+	}
+	return ""
 }
 
 // wishTags begins to change the tags of what has been recorded. Of a book of which nobody knows whether

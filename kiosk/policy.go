@@ -216,6 +216,7 @@ type Setup struct {
 	Zone      *time.Location
 	Languages []string // the first is the desk's own
 	Printer   bool     // there is one for slips
+	NoGate    bool     // no gate asks the tags, or no reader writes them: nothing is changed on them
 	Policy    Policy
 	Idle      time.Duration // without a scan or tap until the warning; zero: 40 s
 	Warn      time.Duration // from the warning to the end of the session; zero: 20 s, the least that is allowed

@@ -143,7 +143,7 @@ func (m *mixer) lay(n byte) {
 	if n%5 == 0 {
 		source, role = fmt.Sprint("chute", n%16), RoleBin
 	}
-	m.happen(Laid{Source: source, Role: role, Tags: tags})
+	m.happen(Laid{Source: source, Role: role, Tags: tags, Unclear: n%7 == 0})
 }
 
 func (m *mixer) outside(what, n byte) {
@@ -157,7 +157,7 @@ func (m *mixer) outside(what, n byte) {
 		ev.Reserve = n%5 == 0
 		m.happen(ev)
 	case 18:
-		m.happen(DeviceIs{Name: pick([]string{"desk", "side", "chute"}, n), Role: pick([]Role{RoleStudent, RoleStaff, RoleBin}, n), Ready: n%4 != 0, Kind: pick([]string{"", DeviceReader, DevicePrinter}, n/3)})
+		m.happen(DeviceIs{Name: pick([]string{"desk", "side", "chute"}, n), Role: pick([]Role{RoleStudent, RoleStaff, RoleBin}, n), Ready: n%4 != 0, Trouble: n%8 == 1, Kind: pick([]string{"", DeviceReader, DevicePrinter}, n/3)})
 		m.happen(AlarmIs{Alarm: pick(append(Alarms(), "NONE"), n), On: n%2 == 0})
 	case 19:
 		m.happen(LibraryIs{Up: n%2 == 0})

@@ -8,6 +8,15 @@ import (
 // scanned is a code from a scanner. What it may be is told by the rules of the config; what it is
 // meant for is told by where the desk stands. A scan never toggles between lending and returning.
 func (k *step) scanned(ev Scanned) {
+	enrol := k.Enrol
+	if ev.Role != RoleBin {
+		k.clearNotice()
+	}
+	k.take(ev, enrol)
+}
+
+// take does so for a book on a pad as well. That takes no notice down, which may be of what lies beside it.
+func (k *step) take(ev Scanned, enrol Credential) {
 	if ev.Role == RoleBin {
 		k.binScanned(ev)
 		return
@@ -15,8 +24,6 @@ func (k *step) scanned(ev Scanned) {
 	if k.Mode == ModeBin || k.Mode == ModeAside {
 		k.leaveBinScreen()
 	}
-	enrol := k.Enrol
-	k.clearNotice()
 	k.wakeUp()
 	switch {
 	case k.halted(ev):
@@ -72,7 +79,7 @@ func (k *step) leaveBinScreen() {
 }
 
 func (k *step) lookUp(ev Scanned, enrol Credential) {
-	q := Question{Session: k.Session, Role: ev.Role, Patron: ev.Patron, Card: ev.Card, Item: ev.Item, Code: ev.Code}
+	q := Question{Session: k.Session, Role: ev.Role, Patron: ev.Patron, Card: ev.Card, Also: ev.Also, Item: ev.Item, Code: ev.Code}
 	if ev.Patron != "" {
 		q.Enrol = enrol
 	}
@@ -150,7 +157,7 @@ func (k *step) itemFirst(c Copy) {
 	case k.Mode == ModeItemFirst || k.Mode == ModeWho:
 		k.show(ModeItemFirst)
 	default:
-		k.Visit = Visit{Lang: k.Lang, Chosen: k.Chosen}
+		k.Visit = Visit{Lang: k.Lang, Chosen: k.Chosen, Notice: k.Notice, Clears: k.Clears} // of what lies beside it
 		k.show(ModeItemFirst)
 	}
 	if slices.Contains(k.Waiting, c.Item.ID) {

@@ -83,10 +83,11 @@ const (
 
 // A Device is a device as the desk sees it.
 type Device struct {
-	Name  string
-	Kind  string // DeviceScanner, DeviceReader, …; "": a scanner
-	Role  Role
-	Ready bool
+	Name    string
+	Kind    string // DeviceScanner, DeviceReader, …; "": a scanner
+	Role    Role
+	Ready   bool
+	Trouble bool // it works, but not as it should
 }
 
 // is tells whether d is a device of a kind.

@@ -30,7 +30,7 @@ type State struct {
 	Next     uint64     // the next entry's number
 	Devices  []Device
 	Offline  bool // the library system does not answer
-	NoCache  bool // the last look-up failed
+	NoCache  bool // nothing can be looked up
 	Clock    Clock
 	Floor    time.Time // the latest plausible time, while Clock is impossible
 	Told     []Alarm   // the troubles that shells have told of
@@ -88,6 +88,7 @@ type Question struct {
 	Patron  PatronID // a Find's or a Verify's
 	PIN     bool     // it is a Verify; the digits are not kept here
 	Card    Credential
+	Also    []Credential
 	Item    ItemID
 	Enrol   Credential // the card that is to be the found patron's
 	Code    string     // what the label said

@@ -17,6 +17,7 @@ func Step(s State, at time.Time, ev Event) (State, []Effect) {
 	k.expire()
 	k.happen(ev)
 	k.takeBooks()
+	k.tellBin()
 	k.tryTags()
 	k.trouble()
 	if n := k.seconds(); n > 0 && n <= lastTicks && n != s.seconds() {
@@ -60,7 +61,7 @@ func (k *step) happen(ev Event) {
 	case AlarmIs:
 		k.alarm(ev)
 	case JournalIs:
-		k.Writable, k.Reserve, k.Prefix, k.Next = ev.Writable, ev.Reserve, ev.Prefix, ev.Next
+		k.Writable, k.Reserve, k.NoCache, k.Prefix, k.Next = ev.Writable, ev.Reserve, ev.NoCache, ev.Prefix, ev.Next
 	case LibraryIs:
 		k.Offline = !ev.Up
 	case ClockIs:
@@ -249,8 +250,9 @@ func (k *step) standing() []Standing {
 	absent := func(kind string) bool {
 		return slices.ContainsFunc(k.Devices, func(d Device) bool { return !d.Ready && d.is(kind) })
 	}
+	degraded := slices.ContainsFunc(k.Devices, func(d Device) bool { return d.Ready && d.Trouble })
 	own := map[Alarm]bool{
-		AlarmScanner: absent(DeviceScanner), AlarmReader: absent(DeviceReader), AlarmPrinter: absent(DevicePrinter),
+		AlarmScanner: absent(DeviceScanner), AlarmReader: absent(DeviceReader), AlarmPrinter: absent(DevicePrinter), AlarmDevice: degraded,
 		AlarmJournal: !k.Writable, AlarmDisk: k.Writable && k.Reserve, AlarmCache: k.NoCache,
 		AlarmClock: k.Clock == ClockImpossible, AlarmLibrary: k.Offline, AlarmTags: len(k.BadTags) > 0,
 	}
@@ -323,7 +325,7 @@ func (k *step) ask(q Question) bool {
 	case askVerify:
 		k.out = append(k.out, Verify{q.Call, q.Patron, k.Typed})
 	default:
-		k.out = append(k.out, Find{q.Call, q.Patron, q.Card, q.Item})
+		k.out = append(k.out, Find{q.Call, q.Patron, q.Card, q.Also, q.Item})
 	}
 	return true
 }

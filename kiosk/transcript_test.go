@@ -117,7 +117,7 @@ func (p *player) do(f []string) {
 	case "card":
 		p.happen(cardOf(RoleStudent, arg(1)))
 	case "lay":
-		p.happen(Laid{Source: arg(1), Role: Role(arg(2)), Tags: tagsOf(f[3:])})
+		p.happen(laidOf(arg(1), Role(arg(2)), f[3:]))
 	case "tap":
 		p.tap(arg(1), arg(2))
 	case "type":
@@ -133,7 +133,7 @@ func (p *player) do(f []string) {
 	case "alarm":
 		p.happen(AlarmIs{Alarm: Alarm(arg(1)), On: arg(2) == "on"})
 	case "device":
-		p.happen(DeviceIs{Name: arg(1), Role: Role(arg(2)), Ready: arg(3) == "ready", Kind: arg(4)})
+		p.happen(DeviceIs{Name: arg(1), Role: Role(arg(2)), Ready: arg(3) != "absent", Trouble: arg(3) == "degraded", Kind: arg(4)})
 	case "library":
 		p.happen(LibraryIs{Up: arg(1) == "up"})
 	case "clock":
@@ -162,6 +162,8 @@ func (p *player) world(what string, arg func(int) string) bool {
 		p.happen(Woke{})
 	case "printer":
 		p.state.Setup.Printer = arg(1) == "set"
+	case "gate":
+		p.state.Setup.NoGate = arg(1) == "none"
 	case "wish":
 		p.lib.wishes[ItemID(arg(1))] = TagWish(arg(2))
 	default:
@@ -218,7 +220,8 @@ func scanOf(role Role, code string) Scanned {
 	return ev
 }
 
-// cardOf is a tapped card: of somebody, of nobody, several at once, or a phone.
+// cardOf is a tapped card: of somebody, of nobody, several at once, or a phone. c2777/c2001 is one that a list may
+// know by a part of its number.
 func cardOf(role Role, card string) Scanned {
 	ev := Scanned{Source: "cards", Role: role}
 	switch card {
@@ -227,9 +230,18 @@ func cardOf(role Role, card string) Scanned {
 	case "phone":
 		ev.Problem = FaultRandomCard
 	default:
-		ev.Card = Credential(card)
+		whole, part, _ := strings.Cut(card, "/")
+		if ev.Card = Credential(whole); part != "" {
+			ev.Also = []Credential{Credential(part)}
+		}
 	}
 	return ev
+}
+
+// laidOf is what lies on a pad; "unclear" stands for what cannot be made out.
+func laidOf(pad string, role Role, words []string) Laid {
+	isUnclear := func(w string) bool { return w == "unclear" }
+	return Laid{Source: pad, Role: role, Unclear: slices.ContainsFunc(words, isUnclear), Tags: tagsOf(slices.DeleteFunc(slices.Clone(words), isUnclear))}
 }
 
 // tagsOf reads tags: 3001, 3001/1of2, 3001+ (secured) or 3001- (not), blank, 4001 (not ours).
@@ -278,7 +290,7 @@ func (p *player) moment(s string) time.Time {
 func (p *player) effect(e Effect) {
 	switch e := e.(type) {
 	case Find:
-		fmt.Fprintf(&p.out, "  ! find %s\n", strings.Join(strings.Fields(fmt.Sprint(e.Patron, " ", e.Card, " ", e.Item)), " "))
+		fmt.Fprintf(&p.out, "  ! find %s\n", strings.Join(strings.Fields(fmt.Sprint(e.Patron, " ", e.Card, " ", strings.Trim(fmt.Sprint(e.Also), "[]"), " ", e.Item)), " "))
 	case Verify:
 		fmt.Fprintf(&p.out, "  ! verify %d digits of %s\n", len(e.PIN), e.Patron)
 	case Secure:

@@ -1,6 +1,9 @@
 package kiosk
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // View draws the desk. It shows no more of a patron than the first name and the books of this visit,
 // and nothing at all once the visit is over.
@@ -13,6 +16,7 @@ func View(s State) Screen {
 	if v.Notice == "" && s.mustLie() {
 		v.Notice = FaultLayFlat
 	}
+	v.Notice = cmp.Or(v.Notice, s.padTrouble())
 	if s.Known {
 		v.Greeting, v.All, v.Ready = s.Account.Patron.Name, len(s.Account.Loans), s.Account.Ready
 	}

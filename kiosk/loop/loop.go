@@ -128,7 +128,7 @@ func (l *Loop) pause(next time.Time) time.Duration {
 
 // pulse is what is done once a beat: the store is asked how it is, and the page hears that the desk lives.
 func (l *Loop) pulse() {
-	if now := l.o.Store.Stand(); !now.Writable || now.Reserve || l.state.NoCache || !l.state.Writable {
+	if now := l.o.Store.Stand(); !now.Writable || now.Reserve || now.NoCache || l.state.NoCache || !l.state.Writable {
 		l.o.Store.Mend()
 	}
 	l.settle()
@@ -142,7 +142,7 @@ func (l *Loop) pulse() {
 // settle tells the desk what has changed about the store.
 func (l *Loop) settle() {
 	s := l.state
-	if now := l.o.Store.Stand(); now != (kiosk.JournalIs{Writable: s.Writable, Reserve: s.Reserve, Prefix: s.Prefix, Next: s.Next}) {
+	if now := l.o.Store.Stand(); now != (kiosk.JournalIs{Writable: s.Writable, Reserve: s.Reserve, NoCache: s.NoCache, Prefix: s.Prefix, Next: s.Next}) {
 		l.take(now)
 	}
 	alarms := l.o.Store.Alarms()

@@ -22,13 +22,17 @@ type memory struct {
 	stand  kiosk.JournalIs
 	alarms []kiosk.Alarm
 	broken bool // Record fails until it is mended
+	lost   bool // nothing is found until it is mended
 	mended int
 	acts   []kiosk.Act
 	block  chan struct{} // not nil: Record waits for it
 }
 
 func (m *memory) Find(f kiosk.Find) kiosk.Found {
-	found := kiosk.Found{Call: f.Call}
+	found := kiosk.Found{Call: f.Call, Failed: m.Stand().NoCache}
+	if found.Failed {
+		return found
+	}
 	if f.Patron != "" {
 		found.Account = &kiosk.Account{Patron: kiosk.Patron{ID: f.Patron, Name: "Maya", Type: "student"}}
 		if f.Patron == teacher {
@@ -74,6 +78,7 @@ func (m *memory) Mend() {
 	defer m.mu.Unlock()
 	m.mended++
 	m.stand.Writable = !m.broken
+	m.stand.NoCache = m.lost
 }
 
 func (m *memory) Alarms() []kiosk.Alarm {
@@ -299,6 +304,27 @@ func TestTheStoresAlarmsComeAndGo(t *testing.T) {
 		d.pass(1100 * time.Millisecond)
 		if has() {
 			t.Error("not taken back")
+		}
+	})
+}
+
+// Nobody need scan anything to learn that the cache is lost, or well again.
+func TestALostCacheIsToldWithoutAScan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := open(t)
+		told := func() bool {
+			return slices.ContainsFunc(d.last().Alarms, func(s kiosk.Standing) bool { return s.Alarm == kiosk.AlarmCache })
+		}
+		d.store.change(func() { d.store.lost, d.store.stand.NoCache = true, true })
+		d.pass(2 * time.Second)
+		d.send(kiosk.Scanned{Source: "wedge", Role: kiosk.RoleStudent, Patron: teacher})
+		if !told() {
+			t.Error("nobody is told that nothing is found")
+		}
+		d.store.change(func() { d.store.lost = false })
+		d.pass(2 * time.Second)
+		if told() {
+			t.Error("the alarm stands until somebody scans")
 		}
 	})
 }
