@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"circdesk/kiosk"
+
+	lib "modernc.org/sqlite/lib"
 )
 
 // Backup writes a consistent copy of the journal to path, and its SHA-256 to path.sha256, while the desk
@@ -22,7 +24,14 @@ import (
 // the whole copy, and never a sum that does not fit.
 func (s *Store) Backup(ctx context.Context, path string) error {
 	part := path + ".part"
-	if err := cmpErr(removeDB(part), func() error { return s.journal.copyTo(ctx, part) }); err != nil {
+	err := removeDB(part)
+	for _, step := range []func() error{
+		func() error { return s.journal.fitsAt(part) },
+		func() error { return s.journal.copyTo(ctx, part) },
+	} {
+		err = cmpErr(err, step)
+	}
+	if err != nil {
 		return fmt.Errorf("backup: %w", errors.Join(err, removeDB(part)))
 	}
 	sum, err := settle(part)
@@ -32,7 +41,7 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	if err := os.Remove(path + ".sha256"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("backup: %w", err)
 	}
-	if err := errors.Join(toDisk(filepath.Dir(path)), putInPlace(part, path)); err != nil {
+	if err := cmpErr(toDisk(filepath.Dir(path)), func() error { return putInPlace(part, path) }); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
 	line := fmt.Sprintf("%s  %s\n", sum, filepath.Base(path))
@@ -40,6 +49,17 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 		return fmt.Errorf("backup: %w", err)
 	}
 	return nil
+}
+
+// fitsAt tells whether a copy of the journal at path leaves room for returns.
+func (j *journal) fitsAt(path string) error {
+	size := int64(0)
+	for _, end := range []string{"", "-wal"} {
+		if info, err := os.Stat(j.path + end); err == nil {
+			size += info.Size()
+		}
+	}
+	return ballast{path, j.ballast.size}.spare(size)
 }
 
 // copyTo writes one state of the journal to another file, on a connection of its own.
@@ -64,7 +84,7 @@ func settle(path string) (string, error) {
 	if _, err := io.Copy(h, f); err != nil {
 		return "", err
 	}
-	return hex.EncodeToString(h.Sum(nil)), f.Sync()
+	return hex.EncodeToString(h.Sum(nil)), flush(f)
 }
 
 // writeWhole writes a small file, all of it or nothing.
@@ -90,12 +110,15 @@ func toDisk(path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close())
+	return errors.Join(flush(f), f.Close())
 }
 
 // Restore makes a backup the journal of a folder. It has a new incarnation from now on, so that no key of
 // it is ever used twice, and whatever was waiting is asked for before it is sent, since it may have been
 // sent after the backup. A journal that is there is kept in the quarantine. No Store may be open there.
+//
+// Until the copy is whole and on the disk, nothing has changed. From then on it is the journal: if Restore
+// is cut off, Open puts it in place.
 func Restore(from, folder string) error {
 	if err := compareSum(from); err != nil {
 		return fmt.Errorf("restore: %w", err)
@@ -103,24 +126,47 @@ func Restore(from, folder string) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
-	fresh := filepath.Join(folder, "journal.restored")
-	if err := errors.Join(removeDB(fresh), copyFile(from, fresh)); err != nil {
+	part := filepath.Join(folder, "journal.restoring")
+	if err := errors.Join(removeDB(part), copyFile(from, part)); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
-	if err := renew(fresh); err != nil {
-		return fmt.Errorf("restore %q: %w", from, errors.Join(err, removeDB(fresh)))
+	if err := renew(part); err != nil {
+		return fmt.Errorf("restore %q: %w", from, errors.Join(err, removeDB(part)))
 	}
-	if _, err := settle(fresh); err != nil {
+	if _, err := settle(part); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
-	path := filepath.Join(folder, "journal.db")
-	if err := quarantine(path, "replaced"); err != nil {
+	if err := putInPlace(part, filepath.Join(folder, successor)); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
-	if err := removeDB(filepath.Join(folder, "cache.db")); err != nil {
+	return finishRestore(folder)
+}
+
+// successor is the name of a journal that takes the place of the one that is there.
+const successor = "journal.restored"
+
+// finishRestore puts a restored journal in place, if there is one. What it has done, it need not undo: it
+// begins again where it was cut off.
+func finishRestore(folder string) error {
+	_ = removeDB(filepath.Join(folder, "journal.restoring")) // of a Restore that was cut off early; it only takes room
+	fresh, path := filepath.Join(folder, successor), filepath.Join(folder, "journal.db")
+	switch _, err := os.Lstat(fresh); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
 		return fmt.Errorf("restore: %w", err)
 	}
-	return putInPlace(fresh, path)
+	// The cache first: the quarantine brings to the disk that it is gone.
+	for _, step := range []func() error{
+		func() error { return removeDB(filepath.Join(folder, "cache.db")) },
+		func() error { return quarantine(path, "replaced") },
+		func() error { return putInPlace(fresh, path) },
+	} {
+		if err := step(); err != nil {
+			return fmt.Errorf("restore: %w", err)
+		}
+	}
+	return nil
 }
 
 // compareSum checks a backup against its checksum, if there is one beside it.
@@ -166,11 +212,27 @@ func copyFile(from, to string) error {
 func renew(path string) error {
 	o := Options{examined: math.MaxUint64}.complete()
 	j := newJournal(&o, path)
+	j.w.opened = func() error { return cmpErr(j.known(), j.begin) }
 	if err := j.w.open(); err != nil {
 		return errors.Join(err, j.close())
 	}
-	err := cmpErr(j.w.familiar(journalLayout), func() error { return cmpErr(j.examine(), j.renew) })
-	return errors.Join(err, j.close())
+	err := cmpErr(j.familiar(), func() error { return cmpErr(j.examine(), j.renew) })
+	if err = errors.Join(err, j.close()); err != nil {
+		return err
+	}
+	if _, err := os.Stat(path + "-wal"); err == nil { // the disk is full
+		return errors.New("the log cannot be written back into the file")
+	}
+	return nil
+}
+
+// known tells whether the file is somebody's journal at all: begin would make one of an empty file.
+func (j *journal) known() error {
+	found, err := j.w.row("SELECT 1 FROM journal", nil, new(int))
+	if err == nil && !found || code(err) == lib.SQLITE_ERROR { // there is no such table
+		return errors.New("it holds no journal")
+	}
+	return err
 }
 
 // renew gives the journal a new incarnation. What was waiting is doubted.

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -76,6 +79,106 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(folder, "journal.db")); err == nil {
 		t.Error("something was restored")
 	}
+}
+
+func TestWhatHoldsNoJournalIsNotRestored(t *testing.T) {
+	folder := t.TempDir()
+	cache := openDesk(t)
+	cache.school()
+	if err := cache.Close(); err != nil {
+		t.Fatal(err)
+	}
+	empty := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{empty, filepath.Join(cache.o.Folder, "cache.db")} {
+		if err := Restore(file, folder); err == nil {
+			t.Errorf("%s has become the journal", filepath.Base(file))
+		}
+		if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+			t.Errorf("left behind: %v, %v", left, err)
+		}
+	}
+}
+
+// childRestores makes this binary a child that restores the backup in a folder.
+const childRestores = "CIRCDESK_TEST_RESTORES"
+
+// A restore is killed at each of its system calls in turn. What the desk finds then is the journal that
+// was there, or the one that was to be.
+func TestARestoreOutlivesAKill(t *testing.T) {
+	if folder := os.Getenv(childRestores); folder != "" {
+		runtime.LockOSThread() // strace counts the calls of each thread by itself
+		if err := Restore(filepath.Join(folder, "backup"), folder); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	fresh, was := restorable(t)
+	for _, call := range []string{"renameat", "unlinkat", "fsync"} {
+		done := false
+		for n := 1; !done; n++ {
+			folder := t.TempDir()
+			if err := os.CopyFS(folder, os.DirFS(fresh)); err != nil {
+				t.Fatal(err)
+			}
+			done = restoreUnder(t, folder, fmt.Sprintf("inject=%s:signal=SIGKILL:when=%d", call, n))
+			if err := eitherJournal(t, folder, was, done); err != nil {
+				t.Errorf("killed at %s %d: %v", call, n, err)
+			}
+		}
+	}
+}
+
+// restorable is a folder with a backup of three entries and a journal that has gone on to five, as a kill has
+// left it, and the beginning of that one's keys.
+func restorable(t *testing.T) (folder, prefix string) {
+	t.Helper()
+	d := openDesk(t)
+	d.school()
+	for i := range 5 {
+		d.lend("21", kiosk.ItemID(fmt.Sprint(40+i)))
+		if i != 2 {
+			continue
+		}
+		if err := d.Backup(t.Context(), filepath.Join(d.o.Folder, "backup")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	folder = t.TempDir()
+	if err := os.CopyFS(folder, os.DirFS(d.o.Folder)); err != nil {
+		t.Fatal(err)
+	}
+	return folder, d.Stand().Prefix
+}
+
+// restoreUnder restores in a child, to which strace does something, and tells whether it came to its end.
+func restoreUnder(t *testing.T, folder, fault string) bool {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "strace", "-f", "-qq", "-o", "/dev/null", "-e", fault, os.Args[0], "-test.run", "^TestARestoreOutlivesAKill$")
+	cmd.Env = append(os.Environ(), childRestores+"="+folder)
+	out, err := cmd.CombinedOutput()
+	if s, killed := errors.AsType[*exec.ExitError](err); err != nil && (!killed || s.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL) {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return err == nil
+}
+
+// eitherJournal opens what a restore has left.
+func eitherJournal(t *testing.T, folder, was string, done bool) error {
+	s, err := Open(killOptions(folder))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Close() }()
+	is := s.Stand()
+	v, err := s.Verify(t.Context())
+	old, fresh := v.Entries == 5 && is.Prefix == was, v.Entries == 3 && is.Prefix != was
+	if err != nil || !v.OK || !is.Writable || len(s.Alarms()) > 0 || !fresh && (done || !old) {
+		return fmt.Errorf("%+v, %+v, alarms %v, %v", v, is, s.Alarms(), err)
+	}
+	return nil
 }
 
 // childBacksUp makes backups while the child records.

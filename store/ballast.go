@@ -43,6 +43,14 @@ func (b ballast) room() (int64, error) {
 	return int64(s.Bavail) * int64(s.Bsize), nil // int32 on 32-bit machines
 }
 
+// spare tells whether something may be written that is as large as this, and the journal still has room.
+func (b ballast) spare(size int64) error {
+	if room, err := b.room(); err == nil && room < size+2*b.low() {
+		return errNoRoom
+	}
+	return nil
+}
+
 // aboard tells whether the room is held.
 func (b ballast) aboard() bool {
 	info, err := os.Stat(b.path)

@@ -58,6 +58,7 @@ const openWait = 3 * time.Second
 // openCache opens the cache and brings it up to the journal. One that is damaged, or has lost a list, is
 // filled beside the loop.
 func (s *Store) openCache() {
+	s.o.clear()
 	err := errors.Join(s.o.removeParts(), s.cache.open(s.journal))
 	if err == nil {
 		err = s.cache.examine()
@@ -175,7 +176,7 @@ func (c *cache) openAll(j *journal) error {
 	c.hung.Store(nil)
 	var err error
 	for _, step := range []func() error{
-		c.w.open, func() error { return c.w.migrate("cache") }, c.loadImports, c.findLists, func() error { return c.hang(c.w) },
+		c.w.open, func() error { return c.w.migrate(c.o, "cache") }, c.loadImports, c.findLists, func() error { return c.hang(c.w) },
 	} {
 		err = cmpErr(err, step)
 	}
@@ -256,6 +257,13 @@ func (c *cache) putHold(h holdRow) error {
 		h.item, h.ready, h.readyBy, h.takenBy, rowSum(h.columns()...), h.line)
 }
 
+// knows is what is in here of the journal.
+func (c *cache) knows() knowledge {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	return knowledge{c.origin, c.applied}
+}
+
 // catchUp applies what the journal has and the cache has not. turn is held.
 func (c *cache) catchUp(j *journal) error {
 	for {
@@ -269,9 +277,17 @@ func (c *cache) catchUp(j *journal) error {
 	}
 }
 
+// errLater: the cache is being made anew or brought up to the journal, which may take long.
+var errLater = errors.New("the cache is being filled")
+
 // follow applies rows that were just written to the journal.
 func (c *cache) follow(j *journal, rows []row) error {
-	c.turn.Lock()
+	if !c.turn.TryLock() {
+		if c.behind.Load() {
+			return errLater
+		}
+		c.turn.Lock()
+	}
 	defer c.turn.Unlock()
 	switch {
 	case c.behind.Load():

@@ -51,7 +51,7 @@ func shoot(folder, name string, m crashImage, p promise, story func(*teller), w 
 	if w.r, err = recordFolder(folder); err != nil {
 		return nil, err
 	}
-	w.now = monday.Add(time.Hour)
+	w.now, w.r.skips = monday.Add(time.Hour), w.skips
 	story(&w)
 	w.r.stop()
 	l := w.r.reel(name, p)
@@ -68,7 +68,7 @@ func shoot(folder, name string, m crashImage, p promise, story func(*teller), w 
 func film(folder string) ([]*reel, error) {
 	var all []*reel
 	for _, name := range slices.Sorted(maps.Keys(crashStories)) {
-		l, err := shoot(folder, name, crashImage{}, promise{}, crashStories[name], teller{})
+		l, err := shoot(folder, name, crashImage{}, blank(), crashStories[name], teller{})
 		if err != nil {
 			return nil, err
 		}
@@ -80,8 +80,8 @@ func film(folder string) ([]*reel, error) {
 			all = append(all, l)
 		}
 	}
-	for _, damage := range []func(string, []*reel) (*reel, error){rotten, shortened, restored} {
-		l, err := damage(folder, all)
+	for _, damage := range []func(string, []*reel, teller) (*reel, error){rotten, shortened, replaced} {
+		l, err := damage(folder, all, teller{hurt: true})
 		if err != nil {
 			return nil, err
 		}
@@ -91,17 +91,18 @@ func film(folder string) ([]*reel, error) {
 }
 
 // rotten is the story of a journal in which a byte is wrong: it is put aside and another one begun.
-func rotten(folder string, all []*reel) (*reel, error) {
+func rotten(folder string, all []*reel, w teller) (*reel, error) {
 	i := slices.IndexFunc(all, func(l *reel) bool { return l.name == "restarts" })
 	m := all[i].end.clone()
 	db := m["journal.db"]
 	db[bytes.LastIndex(db, []byte("LIB-1-"))] ^= 1
-	p := promise{kept: [][]byte{db}}
-	return shoot(folder, "a damaged journal", m, p, comeBack, teller{hurt: true})
+	p := blank()
+	p.kept = [][]byte{db}
+	return shoot(folder, "a damaged journal", m, p, comeBack, w)
 }
 
 // shortened is the story of a log that has lost its end: what is there goes on under other keys.
-func shortened(folder string, all []*reel) (*reel, error) {
+func shortened(folder string, all []*reel, w teller) (*reel, error) {
 	i := slices.IndexFunc(all, func(l *reel) bool { return l.name == "a kill after checkpoints" })
 	p := all[i].promised(len(all[i].ops))
 	m := all[i].end.clone()
@@ -119,19 +120,20 @@ func shortened(folder string, all []*reel) (*reel, error) {
 		p.begun = there
 	}
 	p.acked, p.kept = p.begun, [][]byte{}
-	return shoot(folder, "a journal without its end", m, p, comeBack, teller{hurt: true})
+	return shoot(folder, "a journal without its end", m, p, comeBack, w)
 }
 
-// restored is the story of a backup that takes the place of a journal which has gone on. Half-way there may
+// replaced is the story of a backup that takes the place of a journal which has gone on. Half-way there may
 // be neither: then it is to be restored again.
-func restored(folder string, all []*reel) (*reel, error) {
+func replaced(folder string, all []*reel, w teller) (*reel, error) {
 	i := slices.IndexFunc(all, func(l *reel) bool { return l.name == "a backup" })
 	p := all[i].promised(len(all[i].ops))
 	p.acked, p.kept = 0, [][]byte{}
 	return shoot(folder, "a restored backup", all[i].end, p, func(w *teller) {
 		w.then(func() error { return Restore(filepath.Join(folder, "backup.db"), folder) })
+		w.r.note(func(p *promise) { p.acked = p.backup })
 		comeBack(w)
-	}, teller{hurt: true})
+	}, w)
 }
 
 // lastOf is the last entry that the store finds in an image.
@@ -161,11 +163,12 @@ type explorer struct {
 	drawn  uint64
 	images int // all of them
 	wanted int
+	enough int // so many that are wrong end it
 	found  []error
 }
 
 func newExplorer(t testing.TB, seed uint64, wanted int) *explorer {
-	x := &explorer{seed: seed, wanted: wanted, hash: maphash.MakeSeed(), try: promise.survives, log: t.Logf, seen: map[uint64]bool{}}
+	x := &explorer{seed: seed, wanted: wanted, enough: 5, hash: maphash.MakeSeed(), try: promise.survives, log: t.Logf, seen: map[uint64]bool{}}
 	dir := shelf(t)
 	for i := range runtime.GOMAXPROCS(0) {
 		x.folders = append(x.folders, filepath.Join(dir, fmt.Sprint(i)))
@@ -191,7 +194,7 @@ func (x *explorer) draw() (uint64, bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.drawn++
-	return x.drawn, x.images < x.wanted && len(x.found) < 5
+	return x.drawn, x.images < x.wanted && len(x.found) < x.enough
 }
 
 // reel draws a reel, a long one more often.
@@ -329,18 +332,20 @@ func TestNoPowerCutLosesWhatWasAcknowledged(t *testing.T) {
 		x.images, len(x.seen), took, float64(x.images)/took, len(x.found), seed)
 }
 
-// The planted defects. Each must cost an acknowledged act within 1,000 images.
+// The planted defects. Each must cost what was promised within 1,000 images.
 var crashDefects = map[string]struct {
-	early, lies, plain bool
-	plant              func(*Store) error
+	film        func(folder string, w teller) (*reel, error)
+	w           teller
+	lies, plain bool
+	costs       error
 }{
-	"acknowledged before the commit": {early: true},
-	"a disk that lies about syncs":   {lies: true},
-	"WAL and NORMAL": {plant: func(s *Store) error {
+	"acknowledged before the commit": {film: acts, w: teller{early: true}, costs: errGoneAct},
+	"a disk that lies about syncs":   {film: acts, lies: true, costs: errGoneAct},
+	"WAL and NORMAL": {film: acts, w: teller{plant: func(s *Store) error {
 		return s.journal.w.once("PRAGMA synchronous = NORMAL")
-	}},
+	}}, costs: errGoneAct},
 	// The store does not trust a journal that is not in WAL mode, so SQLite alone opens these.
-	"DELETE and FULL": {plain: true, plant: func(s *Store) error {
+	"DELETE and FULL": {film: acts, w: teller{plant: func(s *Store) error {
 		if err := s.journal.r.close(); err != nil {
 			return err
 		}
@@ -349,32 +354,71 @@ var crashDefects = map[string]struct {
 			return fmt.Errorf("journal mode %q, %w", mode, err)
 		}
 		return nil
-	}},
+	}}, plain: true, costs: errGoneAct},
+	"a file acknowledged before the swap": {film: told("imports"), w: teller{early: true}, costs: errGoneFile},
+	"a snapshot without fsync":            {film: told("imports"), w: teller{skips: only("snapshots/*.part")}, costs: errGoneFile},
+	"snapshots without fsync of folders":  {film: told("imports"), w: teller{skips: only("snapshots")}, costs: errGoneFile},
+	"a list without fsync":                {film: told("imports"), w: teller{skips: only("cache-*.part")}, costs: errLogged},
+	"lists without fsync of folders":      {film: told("imports"), w: teller{skips: only(".")}, costs: errLogged},
+	// SQLite makes one, and Backup another.
+	"a backup without fsync":                {film: told("a backup"), w: teller{skips: only("backup.db.part")}, costs: errGoneBackup},
+	"a backup without fsync of folders":     {film: told("a backup"), w: teller{skips: only(".")}, costs: errGoneBackup},
+	"a quarantine without fsync of folders": {film: putAside, w: teller{skips: only("quarantine")}, costs: errGoneKept},
+}
+
+// only are the fsyncs of what is called so.
+func only(pattern string) func(string) bool {
+	return func(name string) bool {
+		fits, err := filepath.Match(pattern, name)
+		return fits || err != nil
+	}
+}
+
+// acts is a story of acts alone.
+func acts(folder string, w teller) (*reel, error) {
+	return shoot(folder, "acts", crashImage{}, blank(), func(w *teller) {
+		w.open()
+		for i := range 6 {
+			w.record(1 + i%3)
+		}
+		w.move(1, kiosk.Attempting)
+	}, w)
+}
+
+// told is one of the stories.
+func told(name string) func(string, teller) (*reel, error) {
+	return func(folder string, w teller) (*reel, error) {
+		return shoot(folder, name, crashImage{}, blank(), crashStories[name], w)
+	}
+}
+
+// putAside is the story of a damaged journal.
+func putAside(folder string, w teller) (*reel, error) {
+	before, err := told("restarts")(folder, teller{})
+	if err != nil {
+		return nil, err
+	}
+	w.hurt = true
+	return rotten(folder, []*reel{before}, w)
 }
 
 func TestTheCrashExplorerSeesADefect(t *testing.T) {
 	seed, _ := seedAndImage(t)
 	for name, d := range crashDefects {
 		t.Run(name, func(t *testing.T) {
-			l, err := shoot(filepath.Join(shelf(t), "story"), name, crashImage{}, promise{}, func(w *teller) {
-				w.open()
-				for i := range 6 {
-					w.record(1 + i%3)
-				}
-				w.move(1, kiosk.Attempting)
-			}, teller{early: d.early, plant: d.plant})
+			l, err := d.film(filepath.Join(shelf(t), "story"), d.w)
 			if err != nil {
 				t.Fatal(err)
 			}
 			l.lies = d.lies
 			x := newExplorer(t, seed, 1000)
-			x.reels = []*reel{l}
+			x.reels, x.enough = []*reel{l}, 1
 			try := x.try
 			if d.plain {
 				try = promise.plainly
 			}
 			x.try = func(p promise, folder string, m crashImage) error {
-				if err := try(p, folder, m); errors.Is(err, errGoneAct) {
+				if err := try(p, folder, m); errors.Is(err, d.costs) {
 					return err
 				}
 				return nil

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,25 +25,36 @@ type promise struct {
 	moves  map[uint64]journey
 	fading uint64          // entries up to here may have faded
 	faded  map[uint64]bool // these have
-	crowds []int           // people whose import has begun
-	backup uint64          // entries that were there when the first backup was begun
+	crowds []int           // people of whom one file must be there: the last that was loaded, and later ones
+	filed  []int           // the same of loans
+	backup uint64          // entries that the backup must hold
+	copied bool            // there must be one
 	kept   [][]byte        // of a journal that is damaged: what must be found in the quarantine; nil: it is not
 }
 
 // A journey is how far a delivery had come, and how far it may have come.
 type journey struct{ was, is kiosk.Delivery }
 
+// blank is what an empty folder promises.
+func blank() promise { return promise{crowds: []int{0}, filed: []int{0}} }
+
 func (p promise) clone() promise {
 	p.moves, p.faded = maps.Clone(p.moves), maps.Clone(p.faded)
 	if p.moves == nil {
 		p.moves, p.faded = map[uint64]journey{}, map[uint64]bool{}
 	}
-	p.crowds = append([]int(nil), p.crowds...)
+	p.crowds, p.filed = slices.Clone(p.crowds), slices.Clone(p.filed)
 	return p
 }
 
-// errGoneAct is what the planted defects lead to.
-var errGoneAct = errors.New("an acknowledged act is gone")
+// What the planted defects lead to.
+var (
+	errGoneAct    = errors.New("an acknowledged act is gone")
+	errGoneFile   = errors.New("a file that was loaded is gone")
+	errGoneBackup = errors.New("a finished backup is gone")
+	errGoneKept   = errors.New("a damaged journal is gone")
+	errLogged     = errors.New("logged")
+)
 
 // crashAct is the act that stands under a number: a loan, its renewal and its return in turn, of seven items.
 func crashAct(prefix string, seq uint64) kiosk.Act {
@@ -60,37 +73,20 @@ func crashAct(prefix string, seq uint64) kiosk.Act {
 	return a
 }
 
-// An ear hears what the store logs: it keeps the first error, and tells a recorder of each fsync that
-// does not go through SQLite, which the store logs for debugging.
-type ear struct {
-	first error
-	r     *recorder // nil: nobody records
-}
+// An ear hears what the store logs, and keeps the first error.
+type ear struct{ first error }
 
-func (e *ear) Enabled(_ context.Context, l slog.Level) bool {
-	return l >= slog.LevelError || e.r != nil
-}
-func (e *ear) WithAttrs([]slog.Attr) slog.Handler { return e }
-func (e *ear) WithGroup(string) slog.Handler      { return e }
+func (e *ear) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelError }
+func (e *ear) WithAttrs([]slog.Attr) slog.Handler           { return e }
+func (e *ear) WithGroup(string) slog.Handler                { return e }
 
 func (e *ear) Handle(_ context.Context, r slog.Record) error {
-	text, path := r.Message, ""
+	text := r.Message
 	r.Attrs(func(a slog.Attr) bool {
 		text += " " + a.String()
-		if a.Key == "path" {
-			path = a.Value.String()
-		}
 		return true
 	})
-	switch {
-	case e.r != nil && r.Message == "synced":
-		e.r.synced(path)
-	case r.Level < slog.LevelError || e.first != nil:
-	case strings.Contains(text, "snapshot"), strings.Contains(text, "not complete"):
-		// It may be torn here, if its fsync was not seen.
-	default:
-		e.first = fmt.Errorf("logged: %s", text)
-	}
+	e.first = cmp.Or(e.first, fmt.Errorf("%w: %s", errLogged, text))
 	return nil
 }
 
@@ -124,18 +120,14 @@ func (p promise) holds(s *Store, logged error) error {
 		return fmt.Errorf("%w: %d acknowledged, %d there; %v", errGoneAct, p.acked, last, logged)
 	case last > p.begun:
 		return fmt.Errorf("%d begun, %d there", p.begun, last)
-	case logged != nil && p.kept == nil:
-		return logged
 	case !is.Writable:
-		return errors.New("not writable")
+		return errors.Join(errors.New("not writable"), logged)
 	}
-	if err := p.entries(s); err != nil {
-		return err
+	err := cmpErr(p.entries(s), func() error { return p.cache(s) })
+	if p.kept == nil {
+		err = errors.Join(err, logged)
 	}
-	if err := p.cache(s); err != nil {
-		return err
-	}
-	return goOn(s, is)
+	return cmpErr(err, func() error { return goOn(s, is) })
 }
 
 // entries compares the journal with what was recorded.
@@ -183,7 +175,7 @@ func (p promise) cache(s *Store) error {
 		patron, due string
 		renewals    int
 	}
-	want, got := map[string]loan{}, map[string]loan{}
+	want, got, filed := map[string]loan{}, map[string]loan{}, map[string]int{}
 	for e, err := range s.Journal(context.Background(), 1) {
 		if err != nil {
 			return err
@@ -192,13 +184,12 @@ func (p promise) cache(s *Store) error {
 			delete(want, string(e.Item))
 		}
 	}
-	filed := 0
 	err := s.cache.beside.query(context.Background(), "SELECT item, patron, due, renewals FROM loans", nil, func(rows *sql.Rows) error {
 		var item string
 		var l loan
 		err := rows.Scan(&item, &l.patron, &l.due, &l.renewals)
 		if strings.HasPrefix(item, "9") {
-			filed++
+			filed[item[1:2]]++
 		} else {
 			got[item] = l
 		}
@@ -210,8 +201,10 @@ func (p promise) cache(s *Store) error {
 	if !maps.Equal(got, want) && p.kept == nil {
 		return fmt.Errorf("loans in the cache %v, by the journal %v", got, want)
 	}
-	if filed != 0 && filed != crashLoans {
-		return fmt.Errorf("%d loans of a file of %d", filed, crashLoans)
+	if !slices.ContainsFunc(p.filed, func(c int) bool {
+		return c == 0 && len(filed) == 0 || len(filed) == 1 && filed[fmt.Sprint(c)] == crashLoans
+	}) {
+		return fmt.Errorf("%w: loans %v are there, may be %d of %d", errGoneFile, filed, crashLoans, p.filed)
 	}
 	if f := s.Find(kiosk.Find{Item: "3000"}); f.Failed {
 		return errors.New("the cache does not answer")
@@ -224,15 +217,16 @@ func (p promise) crowd(s *Store) error {
 	var n, least, most int
 	_, err := s.cache.w.row(
 		"SELECT count(*), coalesce(min(CAST(barcode AS INTEGER)), 0), coalesce(max(CAST(barcode AS INTEGER)), 0) FROM patrons", nil, &n, &least, &most)
-	if err != nil || n == 0 {
+	c := least / 1000 // 0: nobody's
+	switch {
+	case err != nil:
 		return err
+	case c > 0 && (n != crashPeople || least != c*1000 || most != c*1000+crashPeople-1):
+		return fmt.Errorf("%d people from %d to %d are no file's", n, least, most)
+	case !slices.Contains(p.crowds, c):
+		return fmt.Errorf("%w: crowd %d is there, may be %d", errGoneFile, c, p.crowds)
 	}
-	for _, c := range p.crowds {
-		if n == crashPeople && least == c*1000 && most == c*1000+crashPeople-1 {
-			return nil
-		}
-	}
-	return fmt.Errorf("%d people from %d to %d are no file's", n, least, most)
+	return nil
 }
 
 // goOn records what comes next.
@@ -265,23 +259,26 @@ func (p promise) quarantined(folder string) error {
 			found = found || bytes.Equal(b, want)
 		}
 		if !found {
-			return fmt.Errorf("file %d of the damaged journal is not in the quarantine: %q", i, files)
+			return fmt.Errorf("%w: file %d of it is not in the quarantine: %q", errGoneKept, i, files)
 		}
 	}
 	return nil
 }
 
-// backedUp restores the backup, if there is one: it is refused, or holds what was there when it was begun.
+// backedUp restores the backup, if there is one: it is whole and holds what was there when it was begun.
 func (p promise) backedUp(folder, to string) error {
 	from := filepath.Join(folder, "backup.db")
 	if _, err := os.Stat(from); err != nil {
+		if p.copied {
+			return errGoneBackup
+		}
 		return nil
 	}
 	if err := os.RemoveAll(to); err != nil {
 		return err
 	}
 	if err := Restore(from, to); err != nil {
-		return nil // torn, and seen to be
+		return fmt.Errorf("%w: %w", errGoneBackup, err)
 	}
 	o, _ := crashOptions(to)
 	s, err := Open(o)
@@ -296,7 +293,7 @@ func (p promise) backedUp(folder, to string) error {
 	case !v.OK:
 		return fmt.Errorf("restored: %+v", v)
 	case last < p.backup || last > p.begun:
-		return fmt.Errorf("restored %d entries, %d were there", last, p.backup)
+		return fmt.Errorf("%w: restored %d entries, %d were there", errGoneBackup, last, p.backup)
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 // What a power cut leaves is taken from POSIX at its word: of a file what was written before its last
 // fsync, of a folder the names that were there at its last fsync. Of everything younger any part, in any
 // order, whole or torn between sectors. Content is told from names: a file is a number, and a name leads to it.
+// A folder is a name too, and what is in it is lost with it.
 
 type opKind int
 
@@ -28,8 +29,11 @@ const (
 	opName       // a name for a file; an older file of that name has none any more
 	opRename     // from one name to another
 	opUnlink     // of a name
-	opSyncFolder // of the folder itself, not of those in it
+	opSyncFolder // of the folder of that name, not of those in it
 )
+
+// aFolder is the file that the name of a folder leads to.
+const aFolder = 0
 
 // An op is something that was done to the disk.
 type op struct {
@@ -39,9 +43,6 @@ type op struct {
 	off      int64  // of a write; the new size of a truncate
 	data     []byte
 }
-
-// inFolder tells whether a sync of the folder makes a name durable.
-func (o op) inFolder() bool { return filepath.Base(o.name) == o.name }
 
 // A disk is what lies on it.
 type disk struct {
@@ -91,9 +92,16 @@ type crashImage map[string][]byte
 func (d disk) image() crashImage {
 	m := crashImage{}
 	for name, file := range d.names {
-		m[name] = d.files[file]
+		if in := filepath.Dir(name); file != aFolder && (in == "." || d.has(in)) {
+			m[name] = d.files[file]
+		}
 	}
 	return m
+}
+
+func (d disk) has(name string) bool {
+	_, ok := d.names[name]
+	return ok
 }
 
 // write makes an image the only thing in a folder.
@@ -137,8 +145,8 @@ func (m crashImage) String() string {
 
 // A recorder takes down what is done in a folder. What goes through SQLite it hears from the tap. What
 // the store does by itself, with marks, snapshots and the quarantine, it sees when it looks at the folder
-// before each op and each note. It cannot see an fsync of those: it believes that the folder was synced
-// between a rename and the next op of SQLite, and else that nothing was, unless the store logs it.
+// before each op and each note. Of each fsync of those it hears from the store; what it has not heard of,
+// was not made.
 type recorder struct {
 	mu     sync.Mutex
 	folder string
@@ -148,8 +156,8 @@ type recorder struct {
 	notes  []note
 	nodes  map[uint64]int // inode -> file
 	tapped map[int]bool   // by SQLite: nobody else may open them
-	moved  bool           // a file was renamed, not by SQLite
 	next   int
+	skips  func(name string) bool // planted: of these there is no fsync; nil: of all
 }
 
 // recordFolder listens to a folder that nobody has open until stop is called.
@@ -174,11 +182,7 @@ func (r *recorder) add(o op) {
 		r.do(o) // it has happened; or else look would see it
 	}
 	r.mustLook()
-	if r.moved {
-		r.do(op{kind: opSyncFolder})
-		r.moved = false
-	}
-	if o.kind != opUnlink {
+	if o.kind != opUnlink && (o.kind != opSync || !r.skipped(o.name)) {
 		r.do(o)
 	}
 }
@@ -212,20 +216,23 @@ func (r *recorder) opened(name string) int {
 	return r.next
 }
 
-// synced notes an fsync of a file or of the folder that did not go through SQLite.
-func (r *recorder) synced(path string) {
+// synced notes an fsync that did not go through SQLite, of a name in the folder or of the folder itself.
+func (r *recorder) synced(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.mustLook()
-	if path == r.folder {
-		r.do(op{kind: opSyncFolder})
+	if r.skipped(name) {
 		return
 	}
-	name, err := filepath.Rel(r.folder, path)
-	if file, ok := r.now.names[name]; ok && err == nil {
+	switch file, ok := r.now.names[name]; {
+	case name == ".", ok && file == aFolder:
+		r.do(op{kind: opSyncFolder, name: name})
+	case ok:
 		r.do(op{kind: opSync, file: file})
 	}
 }
+
+func (r *recorder) skipped(name string) bool { return r.skips != nil && r.skips(name) }
 
 func inode(info fs.FileInfo) uint64 { return info.Sys().(*syscall.Stat_t).Ino }
 
@@ -245,62 +252,90 @@ func (r *recorder) mustLook() {
 
 // look finds what was done without SQLite.
 func (r *recorder) look() error {
-	seen := map[string]bool{}
+	found := map[string]int{}
 	err := filepath.WalkDir(r.folder, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() || strings.HasSuffix(path, "-shm") {
-			return err
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // it has gone meanwhile
 		}
-		name, err := filepath.Rel(r.folder, path)
-		if err != nil {
+		name, relErr := filepath.Rel(r.folder, path)
+		if err := errors.Join(err, relErr); err != nil || name == "." || strings.HasSuffix(path, "-shm") {
 			return err
 		}
 		info, err := e.Info()
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
-		if err != nil {
-			return err
+		if err == nil {
+			found[name] = r.number(info)
 		}
-		seen[name] = true
-		return r.compare(path, name, info)
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.now.names)) {
-		if !seen[name] {
-			r.do(op{kind: opUnlink, name: name})
+	r.rename(found)
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		if err := r.compare(name, found[name]); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// compare notes how a name and its file differ from what they were.
-func (r *recorder) compare(path, name string, info fs.FileInfo) error {
+// number is the file that an inode is.
+func (r *recorder) number(info fs.FileInfo) int {
+	if info.IsDir() {
+		return aFolder
+	}
 	file, known := r.nodes[inode(info)]
 	if !known {
 		r.next++
 		file = r.next
 		r.nodes[inode(info)] = file
 	}
-	if had, ok := r.now.names[name]; !ok || had != file {
-		from := ""
-		for old, f := range r.now.names {
-			if _, err := os.Lstat(filepath.Join(r.folder, old)); f == file && err != nil {
-				from = old
+	return file
+}
+
+// rename notes how the names have changed. Of names that have moved on in a row the last one was the first
+// to move: each finds its new place left.
+func (r *recorder) rename(found map[string]int) {
+	var fresh []string
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		if file, ok := r.now.names[name]; !ok || file != found[name] {
+			fresh = append(fresh, name)
+		}
+	}
+	for len(fresh) > 0 {
+		i := max(0, slices.IndexFunc(fresh, func(name string) bool {
+			there, ok := r.now.names[name]
+			return !ok || !slices.ContainsFunc(fresh, func(other string) bool { return found[other] == there })
+		}))
+		name := fresh[i]
+		fresh = slices.Delete(fresh, i, i+1)
+		o := op{kind: opName, name: name, file: found[name]}
+		for old, file := range r.now.names {
+			if file == o.file && file != aFolder && found[old] != file {
+				o = op{kind: opRename, name: old, to: name, file: file}
 			}
 		}
-		if from != "" {
-			r.do(op{kind: opRename, name: from, to: name, file: file})
-			r.moved = true
-		} else {
-			r.do(op{kind: opName, name: name, file: file})
+		r.do(o)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.now.names)) {
+		if _, ok := found[name]; !ok {
+			r.do(op{kind: opUnlink, name: name})
 		}
 	}
-	if r.tapped[file] {
+}
+
+// compare notes how the content of a file differs from what it was.
+func (r *recorder) compare(name string, file int) error {
+	if file == aFolder || r.tapped[file] {
 		return nil
 	}
-	b, err := os.ReadFile(path)
+	b, err := os.ReadFile(filepath.Join(r.folder, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // the next look sees where it went
+	}
 	if err != nil || bytes.Equal(b, r.now.files[file]) {
 		return err
 	}
@@ -347,7 +382,7 @@ type reel struct {
 func (r *recorder) reel(name string, base promise) *reel {
 	l := &reel{name: name, was: r.was, ops: r.ops, notes: r.notes, base: base, end: r.now.clone().image()}
 	for i, o := range l.ops {
-		if o.kind == opSync {
+		if o.kind == opSync || o.kind == opSyncFolder {
 			l.syncs = append(l.syncs, i+1)
 		}
 	}
@@ -378,34 +413,46 @@ func (l *reel) promised(cut int) promise {
 
 // durable is the disk with what was synced at the cut; young is what was not, by file and of names.
 func (l *reel) durable(cut int) (d disk, young map[int][]op, names []op) {
-	synced, folder := map[int]int{}, 0
+	files, folders := map[int]int{}, map[string]int{}
 	for i, o := range l.ops[:cut] {
 		switch {
 		case l.lies:
 		case o.kind == opSync:
-			synced[o.file] = i
+			files[o.file] = i
 		case o.kind == opSyncFolder:
-			folder = i
+			folders[o.name] = i
 		}
 	}
 	d, young = l.was.clone(), map[int][]op{}
 	for i, o := range l.ops[:cut] {
 		switch o.kind {
 		case opWrite, opTruncate:
-			if i < synced[o.file] {
+			if i < files[o.file] {
 				d.do(o)
 			} else {
 				young[o.file] = append(young[o.file], o)
 			}
 		case opName, opRename, opUnlink:
-			if i < folder && o.inFolder() {
-				d.do(o)
-			} else {
-				names = append(names, o)
+			synced := func(name string) bool { return i < folders[filepath.Dir(name)] }
+			for _, part := range o.parts(synced) {
+				if synced(part.name) {
+					d.do(part)
+				} else {
+					names = append(names, part)
+				}
 			}
 		}
 	}
 	return d, young, names
+}
+
+// parts are what an op consists of: a rename is one thing until a folder is synced, which makes the name
+// durable that has come into it, or the going of the one that was there, and says nothing of the other.
+func (o op) parts(synced func(name string) bool) []op {
+	if o.kind != opRename || !synced(o.name) && !synced(o.to) {
+		return []op{o}
+	}
+	return []op{{kind: opName, name: o.to, file: o.file}, {kind: opUnlink, name: o.name}}
 }
 
 // image draws one of the disks that a cut may leave.

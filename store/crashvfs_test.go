@@ -38,6 +38,7 @@ const beneathTap = unsafe.Sizeof(tapped{})
 type tapHandle struct {
 	r       *recorder
 	file    int
+	name    string
 	dirSync bool // its first sync is one of the folder too
 }
 
@@ -91,6 +92,16 @@ func (t *tap) recorder(name uintptr) (r *recorder, base string) {
 	return r, filepath.Base(path)
 }
 
+// synced tells the recorder of a folder of an fsync there, or in a folder of it.
+func (t *tap) synced(path string) {
+	for _, folder := range []string{path, filepath.Dir(path), filepath.Dir(filepath.Dir(path))} {
+		if r, ok := t.folders.Load(folder); ok {
+			name, _ := filepath.Rel(folder, path) // one begins with the other
+			r.(*recorder).synced(name)
+		}
+	}
+}
+
 func (t *tap) handle(file uintptr) *tapHandle {
 	h, _ := t.handles.Load(at[tapped](file).handle)
 	return h.(*tapHandle)
@@ -107,7 +118,7 @@ func tapOpen(tls *libc.TLS, vfs, name, file uintptr, flags int32, out uintptr) i
 	if rc := open(tls, vfs, name, file+beneathTap, flags, out); rc != lib.SQLITE_OK {
 		return rc
 	}
-	h := &tapHandle{r: r, file: r.opened(base)}
+	h := &tapHandle{r: r, file: r.opened(base), name: base}
 	// As the unix VFS has it: the file may be new, and is one without which nothing can be rolled back.
 	h.dirSync = flags&lib.SQLITE_OPEN_CREATE != 0 &&
 		flags&(lib.SQLITE_OPEN_MAIN_JOURNAL|lib.SQLITE_OPEN_SUPER_JOURNAL|lib.SQLITE_OPEN_WAL) != 0
@@ -122,7 +133,7 @@ func tapDelete(tls *libc.TLS, vfs, name uintptr, dirSync int32) int32 {
 	if r, base := theTap.recorder(name); r != nil && rc == lib.SQLITE_OK {
 		r.add(op{kind: opUnlink, name: base})
 		if dirSync != 0 {
-			r.add(op{kind: opSyncFolder})
+			r.add(op{kind: opSyncFolder, name: "."})
 		}
 	}
 	return rc
@@ -190,10 +201,10 @@ func tapSync(tls *libc.TLS, file uintptr, flags int32) int32 {
 	f, m := beneath(file)
 	rc := callee[flagFunc](m.FxSync)(tls, f, flags)
 	if h := theTap.handle(file); rc == lib.SQLITE_OK {
-		h.r.add(op{kind: opSync, file: h.file})
+		h.r.add(op{kind: opSync, file: h.file, name: h.name})
 		if h.dirSync {
 			h.dirSync = false
-			h.r.add(op{kind: opSyncFolder})
+			h.r.add(op{kind: opSyncFolder, name: "."})
 		}
 	}
 	return rc

@@ -63,10 +63,17 @@ func removeDB(path string) error {
 	return errors.Join(all...)
 }
 
+// quarantineFor is the folder for what is put aside of a file, and it is on the disk.
+func quarantineFor(path string) (string, error) {
+	folder := filepath.Join(filepath.Dir(path), "quarantine")
+	err := os.MkdirAll(folder, 0o700)
+	return folder, cmpErr(err, func() error { return toDisk(filepath.Dir(path)) })
+}
+
 // quarantine puts a database that nobody has open aside, with its log and its mark, every byte kept.
 func quarantine(path, why string) error {
-	folder := filepath.Join(filepath.Dir(path), "quarantine")
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	folder, err := quarantineFor(path)
+	if err != nil {
 		return err
 	}
 	at := stamp()
@@ -84,8 +91,8 @@ func quarantine(path, why string) error {
 
 // keepCopy puts a copy of a database that nobody has open into the quarantine.
 func keepCopy(path, why string) error {
-	folder := filepath.Join(filepath.Dir(path), "quarantine")
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	folder, err := quarantineFor(path)
+	if err != nil {
 		return err
 	}
 	at := stamp()
@@ -181,28 +188,52 @@ func (j *journal) examineDeliveries(old uint64) error {
 	return fmt.Errorf("%s: %w: %d entries are delivered and are not", j.w.name, errDamaged, n)
 }
 
-// familiar compares the schema with what this program would make, letter by letter.
-func (h *held) familiar(want func() (string, error)) error {
-	model, err := want()
+// familiar compares the schema with what the program of its version made, letter by letter. One that is
+// said to be newer and has our schema is not: its header is damaged.
+func (j *journal) familiar() error {
+	version := 0
+	steps, err := j.o.steps("journal")
+	if err == nil {
+		_, err = j.w.row("PRAGMA user_version", nil, &version)
+	}
 	if err != nil {
 		return err
 	}
-	got, err := h.layout()
-	if err == nil && got != model {
-		err = fmt.Errorf("%s: %w: its schema", h.name, errDamaged)
+	model, err := layoutOf(steps[:min(max(version, 0), len(steps))])
+	if err != nil {
+		return err
 	}
-	return err
+	got, err := j.w.layout()
+	switch newer := version > len(steps); {
+	case err != nil:
+		return err
+	case newer && got != model:
+		return fmt.Errorf("%s has schema version %d, this program knows up to %d: %w", j.w.name, version, len(steps), ErrNewer)
+	case newer, got != model:
+		return fmt.Errorf("%s: %w: its schema", j.w.name, errDamaged)
+	}
+	return nil
 }
 
-// journalLayout is what the schema of a journal must be.
-var journalLayout = sync.OnceValues(func() (layout string, err error) {
+// layouts are those that were made once: steps -> layout.
+var layouts sync.Map
+
+// layoutOf is the schema that steps make.
+func layoutOf(steps []string) (layout string, err error) {
+	key := strings.Join(steps, "\x00")
+	if made, ok := layouts.Load(key); ok {
+		return made.(string), nil
+	}
 	model := &held{name: "model", dsn: ":memory:", opened: func() error { return nil }}
-	err = cmpErr(model.open(), func() error { return model.migrate("journal") })
+	err = cmpErr(model.open(), func() error { return model.climb(steps) })
 	if err == nil {
 		layout, err = model.layout()
 	}
-	return layout, errors.Join(err, model.close())
-})
+	if err = errors.Join(err, model.close()); err == nil {
+		layouts.Store(key, layout)
+	}
+	return layout, err
+}
 
 // layout is the schema as SQLite keeps it.
 func (h *held) layout() (string, error) {

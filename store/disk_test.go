@@ -91,6 +91,9 @@ func TestAFullDiskTakesReturnsAndHeals(t *testing.T) {
 		d.school()
 		d.lend("21", "31")
 		filler := stuff(t, folder)
+		if err := d.Backup(t.Context(), filepath.Join(folder, "copy")); !errors.Is(err, errNoRoom) {
+			t.Errorf("a backup takes the room for returns: %v", err)
+		}
 		began := time.Now()
 		if err := d.Record([]kiosk.Act{d.act(kiosk.KindLoan, "21", "32")}); !errors.Is(err, ErrReserve) {
 			t.Errorf("a loan on a full disk: %v", err)

@@ -36,7 +36,7 @@ func (s *Store) ask(fn func(asking) error) error {
 func (q asking) find(f kiosk.Find, found *kiosk.Found) (err error) {
 	patron := f.Patron
 	if f.Card != "" {
-		if patron, err = q.owner(f.Card); err != nil {
+		if patron, err = q.holder(f); err != nil {
 			return err
 		}
 	}
@@ -67,6 +67,16 @@ type asking struct {
 	zone *time.Location
 }
 
+// holder is who is asked for by a card: by its whole number, else by a part of it.
+func (q asking) holder(f kiosk.Find) (id kiosk.PatronID, err error) {
+	for _, card := range append([]kiosk.Credential{f.Card}, f.Also...) {
+		if id, err = q.owner(card); err != nil || id != "" {
+			break
+		}
+	}
+	return id, err
+}
+
 // owner is whose card it is; "" if nobody's. A card that was enrolled here, or stands in a list of cards,
 // counts more than what the list of patrons says.
 func (q asking) owner(card kiosk.Credential) (id kiosk.PatronID, err error) {
@@ -77,7 +87,11 @@ func (q asking) owner(card kiosk.Credential) (id kiosk.PatronID, err error) {
 		return kiosk.PatronID(patron), sound("cards", sum, string(card), patron)
 	}
 	if err == nil {
-		_, err = q.row("SELECT barcode FROM patrons WHERE card = ? AND card <> ''", []any{card}, &id)
+		n := 0
+		err = q.each("SELECT barcode FROM patrons WHERE card = ? AND card <> ''", []any{card}, func(rows *sql.Rows) error { n++; return rows.Scan(&id) })
+		if n > 1 {
+			id = "" // a part of a number, say, that two cards have: neither may open the other's account
+		}
 	}
 	return id, err
 }

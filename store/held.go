@@ -225,12 +225,31 @@ func (h *held) transact(begin string, fn func() error) error {
 //go:embed schema
 var schema embed.FS
 
-// migrate brings the schema up to the newest version known, one transaction for each step.
-func (h *held) migrate(folder string) error {
-	steps, err := fs.Glob(schema, "schema/"+folder+"/*.sql")
-	if err != nil {
-		return fmt.Errorf("migrate %s: %w", h.name, err)
+// steps are the scripts that make a schema, one for each version.
+func (o *Options) steps(folder string) ([]string, error) {
+	if folder == "journal" && o.journalSteps != nil {
+		return o.journalSteps, nil
 	}
+	names, err := fs.Glob(schema, "schema/"+folder+"/*.sql")
+	var all []string
+	for _, name := range names {
+		err = cmpErr(err, func() error {
+			script, err := fs.ReadFile(schema, name)
+			all = append(all, string(script))
+			return err
+		})
+	}
+	return all, err
+}
+
+// migrate brings the schema up to the newest version known.
+func (h *held) migrate(o *Options, folder string) error {
+	steps, err := o.steps(folder)
+	return cmpErr(err, func() error { return h.climb(steps) })
+}
+
+// climb takes the steps that have not been taken, each in one transaction.
+func (h *held) climb(steps []string) error {
 	var version int
 	if _, err := h.row("PRAGMA user_version", nil, &version); err != nil {
 		return fmt.Errorf("migrate %s: %w", h.name, err)
@@ -242,11 +261,7 @@ func (h *held) migrate(folder string) error {
 		return fmt.Errorf("%s has schema version %d, this program knows up to %d: %w", h.name, version, len(steps), ErrNewer)
 	}
 	for ; version < len(steps); version++ {
-		script, err := fs.ReadFile(schema, steps[version])
-		if err != nil {
-			return fmt.Errorf("migrate %s: %w", h.name, err)
-		}
-		if err := h.write(func() error { return h.script(string(script), version+1) }); err != nil {
+		if err := h.write(func() error { return h.script(steps[version], version+1) }); err != nil {
 			return fmt.Errorf("migrate to version %d: %w", version+1, err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"slices"
 	"time"
 
@@ -22,6 +23,9 @@ type ImportOptions struct {
 	Taken   time.Time         // when the library system wrote it; zero: now
 	Force   bool              // load it though it looks wrong: older than the last, or much smaller
 	Headers map[string]string // our column -> its header in the file
+	Cards   []string          // the notations of the numbers of cards; nil: the usual ones
+
+	knows knowledge // what is in a file that is loaded again
 }
 
 // An ImportReport is what became of a file.
@@ -68,7 +72,8 @@ func (s *Store) Import(ctx context.Context, kind string, r io.Reader, o ImportOp
 	if refused := s.cache.tooOld(kind, o); refused != "" {
 		return ImportReport{Kind: kind, Name: o.Name, Taken: o.Taken, Refused: refused}, nil
 	}
-	k := s.o.keep(kind, origin{ID: rand.Text(), Name: o.Name, Taken: o.Taken, Headers: o.Headers})
+	o.knows.Journal, o.knows.Until = s.journal.whose()
+	k := s.o.keep(kind, origin{ID: rand.Text(), Name: o.Name, Taken: o.Taken, knowledge: o.knows, Headers: o.Headers, Cards: o.Cards})
 	report, err := s.take(ctx, kind, io.TeeReader(r, k), o, k)
 	if trouble := k.close(); trouble != nil {
 		s.o.Log.Error("the file is not kept as a snapshot", "kind", kind, "error", trouble)
@@ -91,7 +96,11 @@ type keeper interface {
 // take loads a file, whatever its age.
 func (s *Store) take(ctx context.Context, kind string, r io.Reader, o ImportOptions, k keeper) (ImportReport, error) {
 	report := ImportReport{Kind: kind, Name: o.Name, Taken: o.Taken}
-	file, err := intake.Open(kind, r, intake.Options{Headers: o.Headers, Zone: s.o.Zone, Site: s.o.Site})
+	how := intake.Options{Headers: o.Headers, Zone: s.o.Zone, Site: s.o.Site}
+	if s.o.ReadCard != nil {
+		how.Card = func(written string) (uid, reason string) { return s.o.ReadCard(written, o.Cards) }
+	}
+	file, err := intake.Open(kind, r, how)
 	if err != nil {
 		report.Refused = err.Error()
 		return report, nil
@@ -141,7 +150,7 @@ func (l *loading) run(ctx context.Context, rows iter.Seq2[intake.Row, *intake.Ba
 	}
 	defer func() {
 		// Of the new table after a failure, of the old one after the swap: in steps, beside the loop. What
-		// is left here is swept at the next import, or at night.
+		// is left here is swept at the next import, or when names fade.
 		err = errors.Join(err, c.sweep(context.WithoutCancel(ctx), beside(l.kind), behind(l.kind)))
 	}()
 	if err := l.load(ctx, rows, l.put); err != nil {
@@ -165,8 +174,8 @@ func (l *loading) load(ctx context.Context, rows iter.Seq2[intake.Row, *intake.B
 	handOn := func() error {
 		full := batch
 		batch = nil
-		if room, err := l.s.journal.ballast.room(); err == nil && room < 2*l.s.journal.ballast.low() {
-			return errNoRoom
+		if err := l.s.journal.ballast.spare(0); err != nil {
+			return err
 		}
 		return errors.Join(put(full), ctx.Err())
 	}
@@ -200,8 +209,11 @@ func (l *loading) leaveOut(bad intake.Bad) {
 	}
 }
 
-// twiceInFile is why a row is left out.
-const twiceInFile = "has occurred before in this file; the first one counts"
+// twiceInFile and cardTwice are why a row is left out.
+const (
+	twiceInFile = "has occurred before in this file; the first one counts"
+	cardTwice   = "has occurred before in this file; if that was for somebody else, it is nobody's card"
+)
 
 // put writes rows in one short transaction.
 func (l *loading) put(batch []filed) error {
@@ -215,8 +227,15 @@ func (l *loading) put(batch []filed) error {
 			if err != nil {
 				return err
 			}
-			if !fresh {
-				twice = append(twice, r)
+			if fresh {
+				continue
+			}
+			twice = append(twice, r)
+			if l.kind != "cards" {
+				continue
+			}
+			if err := l.nobodys(r); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -227,9 +246,20 @@ func (l *loading) put(batch []filed) error {
 	l.report.Loaded += len(batch) - len(twice)
 	for _, r := range twice {
 		l.report.Rows-- // leaveOut counts it again
-		l.leaveOut(intake.Bad{Line: r.line, Column: r.column, Reason: twiceInFile})
+		reason := twiceInFile
+		if l.kind == "cards" {
+			reason = cardTwice
+		}
+		l.leaveOut(intake.Bad{Line: r.line, Column: r.column, Reason: reason})
 	}
 	return nil
+}
+
+// nobodys takes a card away from its owner that stands in the file for somebody else as well: it may be a part of
+// a number, which two cards have, and neither may open the other's account.
+func (l *loading) nobodys(r filed) error {
+	card, patron := r.values[0], r.values[1]
+	return l.s.cache.w.exec("UPDATE beside_cards SET patron = '', sum = ? WHERE card = ? AND patron <> ?", rowSum(card, ""), card, patron)
 }
 
 // A filed is a row as it goes into the new table.
@@ -309,7 +339,7 @@ func (c *cache) putImported(is imported) error {
 // swap puts the new table into the old one's place, in one transaction, with the journal applied to it.
 func (l *loading) swap(ctx context.Context) error {
 	c := l.s.cache
-	pending, err := l.s.journal.pending(ctx, l.o.Taken)
+	pending, err := l.s.journal.pending(ctx, l.kind, l.o.Taken, l.o.knows)
 	if err != nil {
 		return err
 	}
@@ -357,6 +387,13 @@ func (c *cache) reapply(kind string, r *row, taken time.Time) error {
 	return nil
 }
 
+// A knowledge is the last entry that a file can know: what came later is younger than the file, whatever
+// the clocks said when it was taken.
+type knowledge struct {
+	Journal string `json:"journal"` // its origin; "" in snapshots of earlier versions, which tell nothing
+	Until   uint64 `json:"until"`
+}
+
 // A backlog is what a snapshot cannot know: rows in order, of all entries up to number until.
 type backlog struct {
 	rows  []row
@@ -366,19 +403,28 @@ type backlog struct {
 // handover is how long an entry that was handed over in a file may take to get into the library system.
 const handover = 24 * time.Hour
 
-// pending are the entries that a snapshot taken at that moment has not absorbed.
-func (j *journal) pending(ctx context.Context, taken time.Time) (backlog, error) {
-	var b backlog
+// pending are the entries that a snapshot of a kind, taken at that moment, has not absorbed. Of an item that
+// has one, all later entries are told too: a loan without its return would be one that never ends.
+func (j *journal) pending(ctx context.Context, kind string, taken time.Time, knows knowledge) (backlog, error) {
+	b, open := backlog{}, map[string]bool{}
+	before, last, err := j.horizon(ctx, taken, knows)
+	if err != nil {
+		return b, err
+	}
 	for {
 		page, err := j.carried(ctx, withDelivery+"WHERE entry.seq > ? ORDER BY entry.seq LIMIT ?", b.until, pageOfRows)
 		if err != nil {
 			return b, err
 		}
 		for i := range page {
-			b.until = page[i].row.seq
-			if !page[i].absorbed(taken) {
-				b.rows = append(b.rows, page[i].row)
+			c := &page[i]
+			b.until = c.row.seq
+			known := c.row.seq <= last && (c.row.seq <= before || c.happened(taken)) && c.arrived(taken)
+			if known && !(kind == "loans" && open[c.item]) {
+				continue
 			}
+			open[c.item] = true
+			b.rows = append(b.rows, c.row)
 		}
 		if len(page) < pageOfRows {
 			return b, nil
@@ -394,13 +440,29 @@ func (j *journal) after(ctx context.Context, since, until uint64) ([]row, error)
 	return j.rows(ctx, since, int(until-since))
 }
 
-// absorbed tells whether a snapshot knows of an entry: it happened before, and it was delivered. Cards
-// that were enrolled here no library system is told of.
-func (c *carried) absorbed(taken time.Time) bool {
-	if c.kind == string(kiosk.KindEnrolment) {
-		return false
+// horizon tells two numbers: up to which entries surely happened before a snapshot was taken, because one
+// with a good clock after them did, and up to which a snapshot can know anything at all.
+func (j *journal) horizon(ctx context.Context, taken time.Time, knows knowledge) (before, last uint64, err error) {
+	err = j.r.query(ctx, "SELECT coalesce(max(seq), 0) FROM entry WHERE clock = ? AND at <= ?",
+		[]any{kiosk.ClockSynchronised, taken.UnixMicro()}, func(rows *sql.Rows) error { return rows.Scan(&before) })
+	switch ours, _ := j.whose(); {
+	case knows.Journal == "":
+		return before, math.MaxUint64, err
+	case knows.Journal == ours:
+		return before, knows.Until, err
 	}
-	if c.clock == string(kiosk.ClockImpossible) || c.at > taken.UnixMicro() {
+	return 0, 0, err // all that is in here came later
+}
+
+// happened tells whether an entry says itself that it was before a snapshot was taken.
+func (c *carried) happened(taken time.Time) bool {
+	return c.clock != string(kiosk.ClockImpossible) && c.at <= taken.UnixMicro()
+}
+
+// arrived tells whether the library system had an entry when it wrote a snapshot. Cards that were enrolled
+// here no library system is told of.
+func (c *carried) arrived(taken time.Time) bool {
+	if c.kind == string(kiosk.KindEnrolment) {
 		return false
 	}
 	switch kiosk.Delivery(c.state) {

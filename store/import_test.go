@@ -214,3 +214,62 @@ func TestTheDeskGoesOnDuringAnImport(t *testing.T) {
 		t.Errorf("%d loans in the file", n)
 	}
 }
+
+// Under a clock that cannot be right an entry tells no time; one after it with a good clock does.
+func TestALoanUnderAWrongClockDoesNotComeBackWithoutItsReturn(t *testing.T) {
+	d := openDesk(t, func(o *Options) { o.Delivers = false })
+	d.school()
+	loan := d.act(kiosk.KindLoan, "21", "31")
+	loan.At, loan.Clock = time.Date(1970, 1, 1, 0, 5, 0, 0, time.UTC), kiosk.ClockImpossible
+	d.record(loan)
+	d.now = d.now.Add(24 * time.Hour)
+	d.giveBack("21", "31")
+	d.now = d.now.Add(24 * time.Hour)
+	file := "item,patron,checked_out,due,renewals\n32,22,2026-11-01,2026-12-01,0\n"
+	d.load("loans", file)
+	if c := d.copyOf("31"); c.Out {
+		t.Errorf("a book that is back is out by %q", c.Loan.Patron)
+	}
+	// And a return whose clock was wrong does not end what was lent elsewhere later.
+	back := d.act(kiosk.KindReturn, "21", "31")
+	back.At, back.Clock = loan.At, kiosk.ClockImpossible
+	d.record(back)
+	d.lend("21", "33")
+	d.now = d.now.Add(24 * time.Hour)
+	d.load("loans", file+"31,22,2026-11-25T12:00:00Z,2026-12-01,0\n", ImportOptions{Force: true})
+	if c := d.copyOf("31"); c.Loan.Patron != "22" {
+		t.Errorf("%+v", c)
+	}
+}
+
+// The loan needs staff, its return was taken: whoever replays the one replays the other.
+func TestOfAnItemAllLaterEntriesAreAppliedAgain(t *testing.T) {
+	d := openDesk(t)
+	d.school()
+	d.lend("21", "31")
+	d.giveBack("21", "31")
+	if err := errors.Join(d.Deliver(1, kiosk.NeedsStaff, "no"), d.Deliver(2, kiosk.Confirmed, "")); err != nil {
+		t.Fatal(err)
+	}
+	d.now = d.now.Add(time.Hour)
+	d.load("loans", "item,patron,checked_out,due,renewals\n32,22,2026-11-01,2026-12-01,0\n")
+	if c := d.copyOf("31"); c.Out {
+		t.Errorf("a book that is back is out by %q", c.Loan.Patron)
+	}
+}
+
+// A file that says it was taken in the future knows nothing of what came after it was loaded.
+func TestAFileFromTheFutureDoesNotSwallowEntries(t *testing.T) {
+	d := openDesk(t, func(o *Options) { o.Delivers = false })
+	d.school()
+	d.load("loans", "item,patron,checked_out,due,renewals\n32,22,2026-11-01,2026-12-01,0\n", ImportOptions{Taken: d.now.Add(72 * time.Hour)})
+	d.now = d.now.Add(time.Hour)
+	d.lend("21", "31")
+	if err := errors.Join(d.Close(), removeDB(filepath.Join(d.o.Folder, "cache.db"))); err != nil {
+		t.Fatal(err)
+	}
+	d.open()
+	if c := d.copyOf("31"); c.Loan.Patron != "21" {
+		t.Errorf("after the cache was made anew %+v", c)
+	}
+}

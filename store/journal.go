@@ -23,9 +23,11 @@ type journal struct {
 	w        *held
 	marker   marker
 	ballast  ballast
+	surveyed bool // the file was examined before it was opened for writing
 	writable bool
 	reserve  bool  // the disk is nearly full: returns only
 	rotten   error // why the file is to be put aside
+	promised mark  // what was acknowledged last: the file must have that
 
 	origin, incarnation string
 	created             int64
@@ -75,7 +77,7 @@ func (j *journal) key(seq uint64) kiosk.Key {
 
 // begin brings a freshly opened file up to date and reads what is kept in memory.
 func (j *journal) begin() error {
-	if err := j.w.migrate("journal"); err != nil {
+	if err := j.w.migrate(j.o, "journal"); err != nil {
 		return err
 	}
 	if err := j.identify(); err != nil {
@@ -119,13 +121,12 @@ func incarnation() string {
 // load reads the figures and the head of the chain.
 func (j *journal) load() error {
 	var last row
-	j.last, j.head = 0, j.genesis()
 	found, err := j.w.row(selectRow+" ORDER BY seq DESC LIMIT 1", nil, last.dest()...)
 	if err != nil {
 		return err
 	}
-	if found {
-		j.last, j.head = last.seq, last.hash
+	if j.last, j.head = last.seq, last.hash; !found {
+		j.last, j.head = 0, j.genesis()
 	}
 	_, err = j.w.row("SELECT coalesce(max(session), 0), coalesce(max(at) FILTER (WHERE clock <> ?), 0) FROM entry WHERE seq > ?",
 		[]any{kiosk.ClockImpossible, j.old()}, &j.session, &j.newest)

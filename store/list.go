@@ -133,7 +133,6 @@ func (l *listing) put(runs int) error {
 	if err := toDisk(part); err != nil {
 		return err
 	}
-	l.o.Log.Debug("synced", "path", part)
 	return putInPlace(part, l.o.list(l.kind, runs))
 }
 
@@ -235,6 +234,11 @@ func (l *loading) runList(ctx context.Context, rows iter.Seq2[intake.Row, *intak
 		return err
 	}
 	l.report.Loaded = l.report.Rows - l.report.Bad
+	if info, err := os.Stat(l.s.o.listPart(l.kind)); err == nil {
+		if err := l.s.journal.ballast.spare(info.Size()); err != nil { // the indexes are at most as large
+			return err
+		}
+	}
 	if err := part.finish(l.again); err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func (m mark) encode() []byte {
 // decodeMark reads one half; false if it is torn, or never was written.
 func decodeMark(b []byte) (m mark, ok bool) {
 	if len(b) != markSize {
-		return m, false
+		return mark{}, false
 	}
 	text := func(p []byte) (string, []byte) {
 		n, w := binary.Uvarint(p)
@@ -53,11 +53,14 @@ func decodeMark(b []byte) (m mark, ok bool) {
 	m.origin, rest = text(rest)
 	head, rest := text(rest)
 	if len(rest) < 16 {
-		return m, false
+		return mark{}, false
 	}
 	m.head = []byte(head)
 	m.last, m.change = binary.BigEndian.Uint64(rest), binary.BigEndian.Uint64(rest[8:])
-	return m, bytes.Equal(m.encode(), b)
+	if !bytes.Equal(m.encode(), b) {
+		return mark{}, false // what a torn one says is believed by nobody
+	}
+	return m, true
 }
 
 // A marker is the file of the mark.
@@ -112,6 +115,8 @@ var errLost = errors.New("acknowledged entries are missing")
 // compare holds the journal against its mark.
 func (j *journal) compare(m mark) error {
 	switch {
+	case m.origin == "":
+		return nil // nothing was promised yet
 	case m.origin != j.origin:
 		return fmt.Errorf("%s: %w: it is of origin %q, not of %q", j.w.name, errDamaged, j.origin, m.origin)
 	case m.last > j.last:
@@ -131,7 +136,8 @@ func (j *journal) compare(m mark) error {
 
 // acknowledge moves the mark to where the journal ends. A mark that cannot be written is only less help.
 func (j *journal) acknowledge() {
-	if err := j.marker.write(mark{j.origin, j.last, j.head, j.change}); err != nil {
+	j.promised = mark{j.origin, j.last, j.head, j.change}
+	if err := j.marker.write(j.promised); err != nil {
 		j.o.Log.Warn("the journal's mark", "error", err)
 	}
 }

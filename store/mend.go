@@ -20,25 +20,29 @@ func (s *Store) openJournal() {
 	j := s.journal
 	j.turn.Lock()
 	defer j.turn.Unlock()
-	err := j.survey()
-	if err == nil {
-		err = j.start()
-	}
-	switch {
-	case full(err):
-		j.goToReserve()
-		err = j.start()
-	case damaged(err):
-		err = cmpErr(j.putAside(err), j.start)
-	}
-	if err != nil {
+	if err := j.recover(); err != nil {
 		s.o.Log.Error("the journal cannot be opened", "error", err)
-		return
 	}
-	j.reserve = !j.ballast.take()
 }
 
-// start opens the file for writing and proves that the disk takes it. turn is held.
+// recover examines the file and opens it. turn is held.
+func (j *journal) recover() error {
+	err := cmpErr(j.survey(), j.start)
+	if full(err) && !j.reserve {
+		j.goToReserve()
+		err = cmpErr(j.survey(), j.start)
+	}
+	if damaged(err) {
+		err = cmpErr(j.putAside(err), j.start)
+	}
+	if err == nil {
+		j.reserve = !j.ballast.take()
+	}
+	return err
+}
+
+// start opens the file for writing, holds it against what was promised, and proves that the disk takes it.
+// turn is held.
 func (j *journal) start() error {
 	if _, err := j.ballast.room(); errors.Is(err, errReadOnly) {
 		return err
@@ -46,7 +50,7 @@ func (j *journal) start() error {
 	if err := errors.Join(j.w.close(), j.marker.close()); err != nil {
 		j.o.Log.Warn("the journal's old connection", "error", err)
 	}
-	if err := j.w.open(); err != nil {
+	if err := cmpErr(j.w.open(), func() error { return j.compare(j.promised) }); err != nil {
 		return err
 	}
 	err := j.w.write(func() error { return j.w.exec("UPDATE journal SET proofs = proofs + 1") })
@@ -62,20 +66,20 @@ func (j *journal) start() error {
 }
 
 // survey looks at the file before it is opened for writing, so that nothing in it has changed when it
-// must be put aside. turn is held.
+// must be put aside. It is done once, however often it takes: a file that could not be looked at is not
+// written to. turn is held.
 func (j *journal) survey() error {
-	if j.o.trusting {
+	if j.surveyed || j.o.trusting {
 		return nil
 	}
 	err := j.look()
 	switch {
-	case err == nil:
-		return nil
 	case errors.Is(err, errLost):
-		return j.loseTail(err)
+		err = j.loseTail(err)
 	case damaged(err), code(err) == lib.SQLITE_ERROR: // a format that SQLite does not know, or tables that are not there
-		return j.putAside(err)
+		err = j.putAside(err)
 	}
+	j.surveyed = err == nil
 	return err
 }
 
@@ -84,6 +88,9 @@ func (j *journal) look() error {
 	m, marked, err := j.marker.read()
 	if err != nil {
 		return err
+	}
+	if m.last+m.change > 0 {
+		j.promised = m
 	}
 	switch began, err := j.began(); {
 	case err != nil:
@@ -139,10 +146,11 @@ func (j *journal) unhook(size int64) error {
 		return nil
 	}
 	j.o.Log.Error("the journal has a rollback journal that is not its own; it is put aside")
-	folder := filepath.Join(filepath.Dir(j.path), "quarantine")
-	return cmpErr(os.MkdirAll(folder, 0o700), func() error {
+	folder, err := quarantineFor(j.path)
+	err = cmpErr(err, func() error {
 		return os.Rename(j.path+"-journal", filepath.Join(folder, stamp()+"-stray-journal"))
 	})
+	return cmpErr(err, func() error { return errors.Join(toDisk(folder), toDisk(filepath.Dir(j.path))) })
 }
 
 // firstPage is all that there is in the file until the first table is made.
@@ -150,7 +158,7 @@ const firstPage = 1024
 
 // study reads everything once.
 func (j *journal) study(m mark, marked bool) error {
-	if err := j.w.familiar(journalLayout); err != nil {
+	if err := j.familiar(); err != nil {
 		return err
 	}
 	var sum []byte
@@ -173,6 +181,7 @@ func (j *journal) putAside(cause error) error {
 	if err := errors.Join(j.r.close(), j.w.close(), j.marker.close()); err != nil {
 		j.o.Log.Warn("the damaged journal's connections", "error", err)
 	}
+	j.promised = mark{}
 	return quarantine(j.path, string(kiosk.AlarmDamaged))
 }
 
@@ -189,12 +198,13 @@ func (j *journal) loseTail(cause error) error {
 	if err := cmpErr(j.w.open(), j.renew); err != nil {
 		return err
 	}
-	j.acknowledge()
+	for range 2 { // both halves: of one that stays, nobody knows when it comes to the disk
+		j.acknowledge()
+	}
 	if j.marker.f == nil {
 		return nil // it could not be written, which is said; the old mark says the same again
 	}
-	j.o.Log.Debug("synced", "path", j.marker.path)
-	return j.marker.f.Sync()
+	return flush(j.marker.f)
 }
 
 // quarantined are the alarms for what lies in the quarantine: they stand until staff have taken it away.
@@ -246,37 +256,30 @@ func (j *journal) mend() (mended bool, err error) {
 }
 
 func (j *journal) mendNow() error {
-	was := mark{j.origin, j.last, j.head, j.change}
+	if !j.surveyed && !j.o.trusting {
+		return j.recover()
+	}
 	if j.rotten != nil {
 		if err := j.putAside(j.rotten); err != nil {
 			return err
 		}
-		was = mark{}
+		j.rotten = nil
 	}
 	err := j.start()
 	switch {
 	case full(err):
 		j.goToReserve()
 		err = j.start()
-	case damaged(err):
+	case errors.Is(err, errLost):
+		err = cmpErr(j.loseTail(err), j.start)
+	}
+	if damaged(err) {
 		j.rotten = err
 	}
 	if err != nil {
 		j.writable = false
-		return err
 	}
-	if was.origin == "" || was.last == 0 {
-		return nil
-	}
-	if err := j.compare(was); err != nil {
-		j.writable = false
-		if errors.Is(err, errLost) {
-			return cmpErr(j.loseTail(err), j.start)
-		}
-		j.rotten = err
-		return err
-	}
-	return nil
+	return err
 }
 
 // Alarms are the standing troubles that the store has found.

@@ -225,3 +225,104 @@ func TestAStrayRollbackJournalIsNotPlayedBack(t *testing.T) {
 		t.Errorf("kept %q, %v", kept, err)
 	}
 }
+
+// A file that could not be looked at when the desk started is looked at before it is written to.
+func TestAJournalThatCouldNotBeLookedAtIsExaminedLater(t *testing.T) {
+	d := openDesk(t)
+	d.school()
+	d.lend("21", "31")
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(d.o.Folder, "journal.db")
+	old, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.open()
+	lost := d.lend("21", "32")
+	// The mark is a folder: reading it fails, as on a disk that gives an error for once.
+	mark := path + "-mark"
+	err = errors.Join(d.Close(), os.WriteFile(path, old, 0o600), os.Rename(mark, mark+".away"), os.Mkdir(mark, 0o700))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.open()
+	d.Mend()
+	if d.Stand().Writable {
+		t.Fatal("a journal that nobody could look at is written to")
+	}
+	if err := errors.Join(os.Remove(mark), os.Rename(mark+".away", mark)); err != nil {
+		t.Fatal(err)
+	}
+	d.Mend()
+	if got := d.Alarms(); !slices.Equal(got, []kiosk.Alarm{kiosk.AlarmLost}) {
+		t.Errorf("alarms %v", got)
+	}
+	if a := d.lend("22", "33"); a.Key == lost.Key {
+		t.Errorf("key %q is used twice", a.Key)
+	}
+}
+
+// What was promised outlives any number of attempts to open the file again.
+func TestALossAtRunTimeIsNoticedAfterAFailedAttempt(t *testing.T) {
+	d := openDesk(t)
+	d.school()
+	d.lend("21", "31")
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(d.o.Folder, "journal.db")
+	old, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.open()
+	lost := d.lend("21", "32")
+	d.journal.failed(ErrUnknown)
+	if err := errors.Join(d.journal.close(), os.Remove(path), os.Mkdir(path, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	d.Mend()
+	if err := errors.Join(removeDB(path), os.WriteFile(path, old, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	d.Mend()
+	if got := d.Alarms(); !slices.Equal(got, []kiosk.Alarm{kiosk.AlarmLost}) {
+		t.Errorf("alarms %v", got)
+	}
+	if a := d.lend("22", "33"); a.Key == lost.Key {
+		t.Errorf("key %q is used twice", a.Key)
+	}
+}
+
+func TestAJournalOfAnotherVersionOfTheProgram(t *testing.T) {
+	d := openDesk(t)
+	d.school()
+	d.lend("21", "31")
+	ours, err := d.o.steps("journal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := append(slices.Clone(ours), "ALTER TABLE journal ADD COLUMN note TEXT NOT NULL DEFAULT ''")
+	for i, is := range []struct {
+		steps    []string
+		writable bool
+	}{{next, true}, {ours, false}, {next, true}} {
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+		d.o.journalSteps = is.steps
+		d.open()
+		d.Mend()
+		if got := d.Stand(); got.Writable != is.writable || len(d.Alarms()) != 0 {
+			t.Errorf("%d: %+v, alarms %v", i, got, d.Alarms())
+		}
+		if is.writable {
+			d.lend("21", kiosk.ItemID([]string{"32", "", "33"}[i]))
+		}
+	}
+	if v := d.verify(); !v.OK || v.Entries != 3 {
+		t.Errorf("%+v", v)
+	}
+}

@@ -32,7 +32,10 @@ func (s *Store) Follow() {
 	}
 	rows := s.recorded
 	s.recorded, s.stale = nil, false
-	if err := s.cache.follow(s.journal, rows); err != nil {
+	switch err := s.cache.follow(s.journal, rows); {
+	case errors.Is(err, errLater):
+		s.stale = true // what was missed is read from the journal
+	case err != nil:
 		// The entries are safe. Nothing is found until the cache has been brought up to them.
 		s.cacheFailed("follow the journal", err)
 		if full(err) {

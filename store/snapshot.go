@@ -31,6 +31,16 @@ type origin struct {
 	Name    string            `json:"name"`
 	Taken   time.Time         `json:"taken"`
 	Headers map[string]string `json:"headers"`
+	Cards   []string          `json:"cards,omitempty"`
+	knowledge
+}
+
+// newest is the number of the newest snapshot: 2 if the power went between the two renames of put.
+func (o Options) newest(kind string) int {
+	if exists(o.snapshot(kind, 1)) {
+		return 1
+	}
+	return 2
 }
 
 // A keeping is a file that is kept while it is read. One that cannot be kept is still loaded.
@@ -47,7 +57,7 @@ func (k *keeping) part() string { return filepath.Join(k.o.Folder, "snapshots", 
 
 func (o *Options) keep(kind string, from origin) *keeping {
 	k := &keeping{o: o, kind: kind, from: from}
-	if k.err = os.MkdirAll(filepath.Dir(k.part()), 0o700); k.err != nil {
+	if k.err = cmpErr(os.MkdirAll(filepath.Dir(k.part()), 0o700), func() error { return toDisk(o.Folder) }); k.err != nil {
 		return k
 	}
 	if k.f, k.err = os.OpenFile(k.part(), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600); k.err != nil {
@@ -69,7 +79,7 @@ func (k *keeping) Write(p []byte) (int, error) {
 // put brings the file to the disk and makes it the newest; "" if it cannot be kept.
 func (k *keeping) put() string {
 	if k.err == nil {
-		k.err = errors.Join(k.zip.Close(), k.f.Sync())
+		k.err = errors.Join(k.zip.Close(), flush(k.f))
 	}
 	if k.err == nil {
 		k.err = move(k.o.snapshot(k.kind, 1), k.o.snapshot(k.kind, 2))
@@ -94,7 +104,11 @@ func move(from, to string) error {
 // takeBack makes the one before the newest again: what was put was not loaded.
 func (k *keeping) takeBack() {
 	newest := k.o.snapshot(k.kind, 1)
-	k.err = errors.Join(k.err, os.Remove(newest), move(k.o.snapshot(k.kind, 2), newest))
+	err := os.Rename(k.o.snapshot(k.kind, 2), newest)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = os.Remove(newest)
+	}
+	k.err = errors.Join(k.err, err)
 }
 
 // close gives up what was not put.
@@ -115,23 +129,51 @@ type kept struct{ id string }
 func (k kept) put() string { return k.id }
 func (k kept) takeBack()   {}
 
+// Scratch begins the names of folders in the state folder in which a backup is made. A kill may leave one, with
+// a whole journal in it: Open removes them.
+const Scratch = ".backup-"
+
+// clear removes what a kill has left: files that were being kept, and scratch. Nobody else would find the names
+// in them.
+func (o *Options) clear() {
+	for _, pattern := range []string{"snapshots/*.part", Scratch + "*"} {
+		left, err := filepath.Glob(filepath.Join(o.Folder, pattern))
+		for _, path := range left {
+			err = errors.Join(err, os.RemoveAll(path))
+		}
+		if err != nil {
+			o.Log.Warn("what a kill has left stays", "error", err)
+		}
+	}
+}
+
 // rebuild loads the snapshots that the cache does not have: all into a new one, or the newest if the cache
 // has lost it.
 func (s *Store) rebuild(ctx context.Context) error {
 	var all []error
 	for _, kind := range intake.Kinds() {
-		err := s.reload(ctx, kind, 1)
+		err := s.reload(ctx, kind, s.o.newest(kind))
 		if err != nil {
 			s.o.Log.Error("a snapshot cannot be loaded", "kind", kind, "error", err)
-			if _, there := s.cache.loaded(kind); !there {
-				err = s.reload(ctx, kind, 2)
-			}
+		}
+		if _, there := s.cache.loaded(kind); !there {
+			err = s.reloadOlder(ctx, kind, err)
 		}
 		if err != nil {
 			all = append(all, fmt.Errorf("rebuild %s: %w", kind, err))
 		}
 	}
 	return errors.Join(all...)
+}
+
+// reloadOlder loads the snapshot before the newest, which cannot be loaded.
+func (s *Store) reloadOlder(ctx context.Context, kind string, newest error) error {
+	err := s.reload(ctx, kind, 2)
+	if _, there := s.cache.loaded(kind); !there {
+		return errors.Join(newest, err)
+	}
+	s.o.Log.Warn("the snapshot before the newest is loaded", "kind", kind)
+	return err
 }
 
 // loaded is the snapshot that the cache has of a kind.
@@ -162,11 +204,11 @@ func (s *Store) openSnapshot(kind string, n int) (*os.File, *gzip.Reader, origin
 // lacks tells whether the cache has not what the newest snapshot of a kind holds.
 func (s *Store) lacks(kind string) bool {
 	_, loaded := s.cache.loaded(kind)
-	f, _, from, err := s.openSnapshot(kind, 1)
-	if err != nil {
-		return !loaded && !errors.Is(err, fs.ErrNotExist)
+	f, _, from, err := s.openSnapshot(kind, s.o.newest(kind))
+	if err == nil {
+		return f.Close() == nil && !s.has(kind, from)
 	}
-	return f.Close() == nil && !s.has(kind, from)
+	return !loaded && !errors.Is(err, fs.ErrNotExist)
 }
 
 // has tells whether a snapshot is in the cache, or a later file, of which there was no room for one.
@@ -188,7 +230,7 @@ func (s *Store) reload(ctx context.Context, kind string, n int) error {
 	if s.has(kind, from) {
 		return nil
 	}
-	o := ImportOptions{Name: from.Name, Taken: from.Taken, Headers: from.Headers, Force: true}
+	o := ImportOptions{Name: from.Name, Taken: from.Taken, Headers: from.Headers, Cards: from.Cards, Force: true, knows: from.knowledge}
 	report, err := s.take(ctx, kind, zip, o, kept{from.ID})
 	if err == nil && report.Refused != "" {
 		err = errors.New(report.Refused)
@@ -196,13 +238,19 @@ func (s *Store) reload(ctx context.Context, kind string, n int) error {
 	return err
 }
 
-// replace brings the file to the disk in the newest one's place.
-func (k *keeping) replace() error {
+// exists tells whether there is a file.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// replace brings the file to the disk in the place of number n.
+func (k *keeping) replace(n int) error {
 	if k.err == nil {
-		k.err = errors.Join(k.zip.Close(), k.f.Sync())
+		k.err = errors.Join(k.zip.Close(), flush(k.f))
 	}
 	if k.err == nil {
-		k.err = putInPlace(k.part(), k.o.snapshot(k.kind, 1))
+		k.err = putInPlace(k.part(), k.o.snapshot(k.kind, n))
 	}
 	return k.err
 }
@@ -210,20 +258,19 @@ func (k *keeping) replace() error {
 // fadeSnapshots takes out of the snapshots what the cache does not hold any more: loans that have ended
 // and holds that were served, if there were any, and files that were replaced longer ago than the retention.
 func (s *Store) fadeSnapshots(ctx context.Context, ended bool) error {
-	select {
-	case s.taking <- struct{}{}:
-		defer func() { <-s.taking }()
-	default:
-		return errors.New("a file is being loaded")
-	}
 	for kind, i := range s.cache.imported() {
-		if s.o.Now().Sub(time.UnixMicro(i.at)) >= s.o.Retention {
-			if err := os.Remove(s.o.snapshot(kind, 2)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		newest, older := s.o.snapshot(kind, 1), s.o.snapshot(kind, 2)
+		since := time.UnixMicro(min(i.at, i.taken)) // a rebuild moves the one, a wrong clock the other
+		if s.o.Now().Sub(since) >= s.o.Retention && exists(newest) && exists(older) {
+			if err := os.Remove(older); err != nil {
 				return err
 			}
 		}
-		if ended && i.file != "" && (kind == "loans" || kind == "holds") {
-			if err := s.rewrite(ctx, kind, i); err != nil {
+		for n := 1; ended && (kind == "loans" || kind == "holds") && n <= 2; n++ {
+			if n == 2 && !exists(older) {
+				continue
+			}
+			if err := s.rewrite(ctx, kind, i, n); err != nil {
 				return fmt.Errorf("snapshot of %s: %w", kind, err)
 			}
 		}
@@ -238,9 +285,10 @@ func (c *cache) imported() map[string]imported {
 	return maps.Clone(c.imports)
 }
 
-// rewrite makes the newest snapshot of a kind from what the cache holds now.
-func (s *Store) rewrite(ctx context.Context, kind string, i imported) (err error) {
-	k := s.o.keep(kind, origin{ID: i.file, Taken: i.takenAt()})
+// rewrite makes a snapshot of a kind from what the cache holds now: the older one too, which has more that
+// has ended, and so is a second copy.
+func (s *Store) rewrite(ctx context.Context, kind string, i imported, n int) (err error) {
+	k := s.o.keep(kind, origin{ID: i.file, Taken: i.takenAt(), knowledge: s.cache.knows()})
 	defer func() { err = errors.Join(err, k.close()) }()
 	w := csv.NewWriter(k)
 	if kind == "loans" {
@@ -249,7 +297,7 @@ func (s *Store) rewrite(ctx context.Context, kind string, i imported) (err error
 		err = s.dumpHolds(ctx, w)
 	}
 	w.Flush()
-	return cmpErr(errors.Join(err, w.Error()), k.replace)
+	return cmpErr(errors.Join(err, w.Error()), func() error { return k.replace(n) })
 }
 
 func (s *Store) dumpLoans(ctx context.Context, w *csv.Writer) error {

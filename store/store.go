@@ -38,9 +38,14 @@ type Options struct {
 	// Card makes the keyed digest of a card chip's number, as it stands in files of cards; nil: files
 	// tell of no cards.
 	Card func(uid string) kiosk.Credential
+	// ReadCard makes Card's uid of a number as a file has it, in the first of the notations that fits; a reason
+	// says why it is none. nil: the file has the uid itself.
+	ReadCard func(written string, notations []string) (uid, reason string)
 
 	// PIN makes the keyed digest of a patron's PIN; nil: the desk knows no PINs.
 	PIN func(patron, pin string) string
+
+	journalSteps []string // for tests: the journal's schema of another version of the program
 
 	examined uint64 // for tests: how many entries are checked at Open; 0: examinedAtOpen
 	trusting bool   // a defect for the harness: what is in the files is believed
@@ -88,12 +93,12 @@ type Store struct {
 	journal    *journal
 	cache      *cache
 	added      chan struct{}  // holds one token when there is something new to deliver
-	taking     chan struct{}  // holds one token while a file is imported
+	taking     chan struct{}  // holds one token while a file is imported, the cache made anew, or names fade
 	work       sync.WaitGroup // the rebuilding of the cache, which stop cuts short
 	rebuilding atomic.Bool
 	stopped    context.Context
 	stop       context.CancelFunc
-	unwiped    bool // names that have faded may stand in the logs; Fade's own
+	unwiped    bool // names that have faded may stand in the logs; who holds taking may ask
 
 	recorded []row // in the journal, and not yet in the cache; the loop's own
 	stale    bool  // there are such, or there may be
@@ -106,6 +111,9 @@ func Open(o Options) (*Store, error) {
 	if err := os.MkdirAll(o.Folder, 0o700); err != nil {
 		return nil, fmt.Errorf("state folder %q: %w", o.Folder, err)
 	}
+	if err := finishRestore(o.Folder); err != nil {
+		return nil, err
+	}
 	if _, err := theFeeds(); err != nil { // here, where nobody opens a connection: the driver has no lock for it
 		return nil, err
 	}
@@ -113,6 +121,7 @@ func Open(o Options) (*Store, error) {
 	s.stopped, s.stop = context.WithCancel(context.Background())
 	s.journal = newJournal(&s.o, filepath.Join(o.Folder, "journal.db"))
 	s.cache = newCache(&s.o, filepath.Join(o.Folder, "cache.db"))
+	s.unwiped = s.o.logged()
 	s.openJournal()
 	s.openCache()
 	s.wake()
@@ -126,13 +135,13 @@ func (s *Store) Close() error {
 	return errors.Join(s.cache.close(), s.journal.close())
 }
 
-// Stand is where the journal stands, as the disk is now.
+// Stand is where the journal stands, as the disk is now, and whether anything is found.
 func (s *Store) Stand() kiosk.JournalIs {
 	j := s.journal
 	j.turn.Lock()
 	defer j.turn.Unlock()
 	j.tight()
-	return kiosk.JournalIs{Writable: j.writable, Reserve: j.reserve, Prefix: j.prefix(), Next: j.last + 1}
+	return kiosk.JournalIs{Writable: j.writable, Reserve: j.reserve, NoCache: s.cache.behind.Load(), Prefix: j.prefix(), Next: j.last + 1}
 }
 
 // LastSession is the highest session number in the journal.

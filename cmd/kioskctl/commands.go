@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -83,6 +85,22 @@ func (t *tool) queue(ctx context.Context, desk *control.Client, o order) error {
 	return nil
 }
 
+func (t *tool) stats(ctx context.Context, desk *control.Client, o order) error {
+	all, err := desk.Stats(ctx, o.from, o.until)
+	if err != nil {
+		return err
+	}
+	if !o.json {
+		return t.print(statsTable(all, cmp.Or(o.by, "day")))
+	}
+	for _, s := range all {
+		if err := t.document(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (t *tool) verify(ctx context.Context, desk *control.Client, o order) error {
 	v, err := desk.Verify(ctx)
 	if err != nil {
@@ -109,7 +127,8 @@ func (t *tool) settle(ctx context.Context, desk *control.Client, o order) error 
 	return t.print(fmt.Sprintf("%s is settled.\n", plain(o.words[0])))
 }
 
-// backup copies the journal. The file has its name only once it is whole and on the disk.
+// backup copies the journal. At any moment there is at FILE what was there, or the whole copy, and never a
+// sum that does not fit.
 func (t *tool) backup(ctx context.Context, desk *control.Client, o order) error {
 	path := o.words[0]
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
@@ -118,14 +137,19 @@ func (t *tool) backup(ctx context.Context, desk *control.Client, o order) error 
 	}
 	defer os.Remove(f.Name()) // if it still has that name
 	sum, err := desk.Backup(ctx, f)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = replace(path+".sha256", fmt.Sprintf("%s  %s\n", sum, filepath.Base(path)))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
 	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
+	if err := os.Remove(path + ".sha256"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	if err = errors.Join(err, syncFolder(path)); err != nil {
+	if err := syncFolder(path); err != nil {
+		return err
+	}
+	if err := putInPlace(f, path); err != nil {
+		return err
+	}
+	if err := writeWhole(path+".sha256", fmt.Sprintf("%s  %s\n", sum, filepath.Base(path))); err != nil {
 		return err
 	}
 	if o.json {
@@ -134,8 +158,8 @@ func (t *tool) backup(ctx context.Context, desk *control.Client, o order) error 
 	return t.print(fmt.Sprintf("The journal is in %s.\n", plain(path)))
 }
 
-// replace writes a small file in one go.
-func replace(path, text string) error {
+// writeWhole writes a small file, all of it or nothing.
+func writeWhole(path, text string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {
 		return err
@@ -145,7 +169,15 @@ func replace(path, text string) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), path)
+	return putInPlace(f, path)
+}
+
+// putInPlace renames a file that is on the disk, and brings the name to the disk.
+func putInPlace(f *os.File, path string) error {
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return syncFolder(path)
 }
 
 // syncFolder makes the names in path's folder durable.
@@ -179,7 +211,7 @@ func (t *tool) load(ctx context.Context, desk *control.Client, o order) error {
 	if o.json {
 		err = t.document(report)
 	} else {
-		err = t.print(t.importReport(report))
+		err = t.print(t.importReport(report, 20))
 	}
 	if err == nil && report.Refused != "" {
 		return errSaid

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"log/slog"
 	"os"
@@ -28,16 +29,23 @@ type desk struct {
 	entries  []kiosk.Entry
 	verified control.Verified
 	report   control.ImportReport
+	stats    []control.Stat
 	err      error // of every answer
 
 	imported string // what was asked for last
 	settled  string
+	counted  string
 }
 
 func (d *desk) Status(context.Context) (control.Status, error)      { return d.status, d.err }
 func (d *desk) Devices(context.Context) ([]control.Device, error)   { return d.devices, d.err }
 func (d *desk) Verify(context.Context) (control.Verified, error)    { return d.verified, d.err }
 func (d *desk) Queue(context.Context) iter.Seq2[kiosk.Entry, error] { return d.from(0) }
+
+func (d *desk) Stats(_ context.Context, from, until time.Time) ([]control.Stat, error) {
+	d.counted = fmt.Sprintf("from %s until %s", from.UTC().Format(time.RFC3339), until.UTC().Format(time.RFC3339))
+	return d.stats, d.err
+}
 
 func (d *desk) Journal(_ context.Context, since uint64) iter.Seq2[kiosk.Entry, error] {
 	return d.from(since)
@@ -179,6 +187,64 @@ desk    ready   17 h ago  student  20123  17       3      /dev/circdesk/scanner
 `, "")
 }
 
+// A file that was refused at night is found in the morning.
+func TestStatusTellsWhatWasWrongWithTheLastFile(t *testing.T) {
+	file := control.ImportReport{Kind: "patrons", Name: "patrons.csv", Rows: 12, Bad: 7,
+		Refused: "the file would drop 2001 of the 2013 patrons that are there"}
+	for line := range 7 {
+		file.BadRows = append(file.BadRows, control.BadRow{Line: line + 2, Column: "barcode", Reason: "is empty"})
+	}
+	st := control.Status{LastFile: &control.Tried{At: at("2026-11-24T12:00:00Z"), ImportReport: file}}
+	s := run(nil, "-socket", serve(t, &desk{status: st}, nil), "status")
+	if want := `
+Last import     none
+
+The last file, 6 h ago
+patrons.csv: NOTHING was loaded: the file would drop 2001 of the 2013 patrons that are there
+
+7 rows were left out:
+LINE  COLUMN   REASON
+2     barcode  is empty
+3     barcode  is empty
+4     barcode  is empty
+5     barcode  is empty
+6     barcode  is empty
+and 2 more
+
+No alarms.
+`; !strings.Contains(s.out, want) {
+		t.Errorf("%s--- want in it:%s", s.out, want)
+	}
+	st.LastFile.ImportReport = control.ImportReport{Kind: "patrons", Rows: 2013, Loaded: 2013}
+	if s := run(nil, "-socket", serve(t, &desk{status: st}, nil), "status"); strings.Contains(s.out, "last file") {
+		t.Errorf("there is nothing to tell:\n%s", s.out)
+	}
+}
+
+func TestStats(t *testing.T) {
+	d := &desk{stats: []control.Stat{
+		{Day: "2026-11-23", Hour: 9, Kind: kiosk.KindLoan, Grade: "3", Type: "regular", Class: "500", Count: 12},
+		{Day: "2026-11-23", Hour: 14, Kind: kiosk.KindLoan, Grade: "10", Type: "regular", Class: "E", Count: 1},
+		{Day: "2026-11-24", Hour: 9, Kind: kiosk.KindLoan, Grade: "3", Type: "regular", Class: "E", Count: 3},
+		{Day: "2026-11-24", Hour: 9, Kind: kiosk.KindReturn, Count: 20},
+	}}
+	socket := serve(t, d, nil)
+	for by, want := range map[string]string{
+		"":           "\nDAY         LOAN  RETURN\n2026-11-23  13    0\n2026-11-24  3     20\n",
+		" -by hour":  "\nHOUR  LOAN  RETURN\n9     15    20\n14    1     0\n",
+		" -by grade": "\nGRADE  LOAN  RETURN\n-      0     20\n3      15    0\n10     1     0\n",
+		" -by type":  "\nTYPE     LOAN  RETURN\n-        0     20\nregular  16    0\n",
+		" -by class": "\nCLASS  LOAN  RETURN\n-      0     20\n500    12    0\nE      4     0\n",
+	} {
+		run(nil, strings.Fields("-socket "+socket+" stats"+by)...).want(t, 0, want, "")
+	}
+	run(nil, "-socket", socket, "stats", "-from", "2026-11-23", "-until", "2026-11-24 12:00")
+	if want := "from 2026-11-23T08:00:00Z until 2026-11-24T20:00:00Z"; d.counted != want {
+		t.Errorf("counted %s, want %s", d.counted, want)
+	}
+	run(nil, "stats", "-socket", serve(t, &desk{}, nil)).want(t, 0, "Nothing happened in that time.\n", "")
+}
+
 func TestStatusOfANewDesk(t *testing.T) {
 	socket := serve(t, &desk{status: control.Status{Kiosk: "LIB-1", Version: "1.0.0", Screen: kiosk.ModeAttract,
 		Clock: kiosk.ClockRestored, Library: "none"}}, nil)
@@ -206,6 +272,7 @@ func TestJSONIsOneDocumentOrOneObjectALine(t *testing.T) {
 		devices:  []control.Device{{Name: "a", State: "ready"}, {Name: "b", State: "absent"}},
 		entries:  []kiosk.Entry{loan(1), loan(2), loan(3)},
 		verified: control.Verified{OK: true, Entries: 3, Head: "3f2a"},
+		stats:    []control.Stat{{Day: "2026-11-23", Hour: 9, Kind: kiosk.KindLoan, Count: 12}, {Day: "2026-11-24", Count: 1}},
 	}
 	socket := serve(t, d, nil)
 	file := filepath.Join(t.TempDir(), "patrons.csv")
@@ -223,6 +290,7 @@ func TestJSONIsOneDocumentOrOneObjectALine(t *testing.T) {
 		{"journal -since 2", 2, "seq key kind at clock session role patron item due policy delivery"},
 		{"journal -since 9", 0, ""},
 		{"queue", 3, "seq key kind at clock session role patron item due policy delivery attempts since answer"},
+		{"stats", 2, "day hour kind grade circ_type class count"},
 		{"verify", 1, "ok entries head"},
 		{"import patrons " + file, 1, "kind rows loaded bad bad_rows refused"},
 	} {
@@ -377,7 +445,7 @@ func TestARefusedImportHasFailed(t *testing.T) {
 
 func TestWhatFailsExitsWithOne(t *testing.T) {
 	socket := serve(t, &desk{err: errors.New("the disk is gone")}, nil)
-	for _, command := range []string{"status", "devices", "journal", "queue", "verify", "import patrons -"} {
+	for _, command := range []string{"status", "devices", "journal", "queue", "stats", "verify", "import patrons -"} {
 		run(strings.NewReader(""), append(strings.Fields(command), "-socket", socket)...).want(t, 1, "", "kioskctl: the disk is gone\n")
 	}
 	missing := filepath.Join(t.TempDir(), "patrons.csv")
@@ -393,7 +461,7 @@ func TestAStrangerIsToldWhoMayAsk(t *testing.T) {
 
 func TestWithoutADaemonItExitsWithThree(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "control.sock")
-	for _, command := range []string{"status", "devices", "journal", "queue", "verify", "import patrons -"} {
+	for _, command := range []string{"status", "devices", "journal", "queue", "stats", "verify", "import patrons -"} {
 		run(strings.NewReader(""), append(strings.Fields(command), "-socket", socket)...).want(t, 3, "",
 			"kioskctl: kioskd cannot be reached: dial unix "+socket+": connect: no such file or directory\n"+
 				"systemctl status kioskd says whether it runs\n")
@@ -416,6 +484,7 @@ func TestUsage(t *testing.T) {
 		"journal -since":            "flag needs an argument: -since",
 		"import patrons":            "it is: kioskctl import KIND FILE",
 		"import books x.csv":        `"books" is not one of patrons, copies, loans, holds, charges, cards`,
+		"stats -by name":            `invalid value "name" for flag -by: it should be day, hour, grade, type or class`,
 		"import patrons x -taken 3": `invalid value "3" for flag -taken: it should look like 2026-11-24, "2026-11-24 07:30" or 2026-11-24T07:30:00-08:00`,
 	} {
 		run(nil, strings.Fields(args)...).want(t, 2, "", "kioskctl: "+want+"\nkioskctl -h says how it is used\n")
@@ -485,6 +554,27 @@ func TestAFailedBackupLeavesNothing(t *testing.T) {
 	run(nil, "-socket", socket, "backup", filepath.Join(folder, "b")).want(t, failed, "", "kioskctl: the disk is gone\n")
 	if left, err := os.ReadDir(folder); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// A backup over an older one that ends half-way leaves no sum beside a file that it does not fit.
+func TestABackupNeverHasAWrongSum(t *testing.T) {
+	socket := serve(t, &desk{}, nil)
+	for stuck, other := range map[string]string{"b": "b.sha256", "b.sha256": "b"} {
+		folder := t.TempDir()
+		if err := os.MkdirAll(filepath.Join(folder, stuck, "x"), 0o700); err != nil { // cannot be replaced, nor removed
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, other), []byte("older"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if s := run(nil, "-socket", socket, "backup", filepath.Join(folder, "b")); s.status != failed {
+			t.Errorf("%s cannot be written: %+v", stuck, s)
+		}
+		text, err := os.ReadFile(filepath.Join(folder, other))
+		if gone := errors.Is(err, fs.ErrNotExist); other == "b" && string(text) != "older" || other != "b" && !gone {
+			t.Errorf("%s cannot be written: %s is %q, %v", stuck, other, text, err)
+		}
 	}
 }
 

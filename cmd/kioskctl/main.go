@@ -34,12 +34,17 @@ usage: kioskctl [-socket PATH] [-json] COMMAND
   queue              what has not reached the library system yet
   queue settle KEY   take an entry off the queue that was seen to by hand
     -why TEXT        what was done; it stays with the entry
+  stats              counts of what happened, without names
+    -by WHAT         a line for each day (by default), hour, grade, type (of circulation) or class (of call
+                     numbers); with -json there is one for each of all these together
+    -from TIME       from then on,
+    -until TIME      and before then
   verify             check that nothing in the journal was changed or lost
   backup FILE        copy the journal while the desk runs; FILE.sha256 is its checksum
                      (kioskd restore brings it onto a new card)
 
   -socket PATH       of the daemon; by default /run/circdesk/control.sock
-  -json              print one JSON document or, of journal, queue and devices, one object a line
+  -json              print one JSON document or, of journal, queue, stats and devices, one object a line
 
 Flags may stand before or after the command.
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 the daemon cannot be reached.
@@ -73,6 +78,9 @@ type order struct {
 	force  bool
 	taken  time.Time // zero: the file's own
 	since  uint64
+	by     string // what stats has a line for
+	from   time.Time
+	until  time.Time
 	why    string
 	words  []string // after the command
 }
@@ -124,6 +132,7 @@ func commands() map[string]command {
 		"journal": {flags: []string{"since"}, do: (*tool).journal},
 		"queue":   {do: (*tool).queue},
 		"settle":  {flags: []string{"why"}, words: "KEY", do: (*tool).settle},
+		"stats":   {flags: []string{"by", "from", "until"}, do: (*tool).stats},
 		"verify":  {do: (*tool).verify},
 		"backup":  {words: "FILE", do: (*tool).backup},
 	}
@@ -166,9 +175,17 @@ func (t *tool) flags(o *order) *flag.FlagSet {
 	f.BoolVar(&o.force, "force", false, "")
 	f.Uint64Var(&o.since, "since", 0, "")
 	f.StringVar(&o.why, "why", "", "")
-	f.Func("taken", "", func(text string) (err error) {
-		o.taken, err = parseTime(text, t.zone)
-		return err
+	for name, to := range map[string]*time.Time{"taken": &o.taken, "from": &o.from, "until": &o.until} {
+		f.Func(name, "", func(text string) (err error) {
+			*to, err = parseTime(text, t.zone)
+			return err
+		})
+	}
+	f.Func("by", "", func(text string) error {
+		if o.by = text; countedBy(text) == nil {
+			return errors.New("it should be day, hour, grade, type or class")
+		}
+		return nil
 	})
 	return f
 }

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -52,6 +55,9 @@ func (t *tool) glance(st control.Status) string {
 		{"Last import", t.lastImport(st.LastImport)},
 	}))
 	s.WriteString("\n")
+	if f := st.LastFile; f != nil && (f.Refused != "" || f.Bad > 0) {
+		fmt.Fprintf(&s, "The last file, %s\n%s\n", t.ago(f.At), t.importReport(f.ImportReport, 5))
+	}
 	if len(st.Alarms) == 0 {
 		s.WriteString("No alarms.\n")
 	} else {
@@ -141,6 +147,46 @@ func (t *tool) queueTable(all []control.Waiting) string {
 	return table(rows)
 }
 
+// countedBy tells what of a Stat a line is for; nil: there is no such.
+func countedBy(what string) func(control.Stat) string {
+	return map[string]func(control.Stat) string{
+		"day":   func(s control.Stat) string { return s.Day },
+		"hour":  func(s control.Stat) string { return fmt.Sprintf("%2d", s.Hour) },
+		"grade": func(s control.Stat) string { return fmt.Sprintf("%2s", s.Grade) }, // 3 comes before 10
+		"type":  func(s control.Stat) string { return s.Type },
+		"class": func(s control.Stat) string { return s.Class },
+	}[what]
+}
+
+// statsTable has a line for each day, hour or the like, and a column for each kind of act.
+func statsTable(all []control.Stat, by string) string {
+	if len(all) == 0 {
+		return "Nothing happened in that time.\n"
+	}
+	lines, kinds := map[string]map[kiosk.Kind]int{}, map[kiosk.Kind]bool{}
+	for _, s := range all {
+		name := countedBy(by)(s)
+		if lines[name] == nil {
+			lines[name] = map[kiosk.Kind]int{}
+		}
+		lines[name][s.Kind] += s.Count
+		kinds[s.Kind] = true
+	}
+	columns := slices.Sorted(maps.Keys(kinds))
+	rows := [][]string{{strings.ToUpper(by)}}
+	for _, kind := range columns {
+		rows[0] = append(rows[0], strings.ToUpper(string(kind)))
+	}
+	for _, name := range slices.Sorted(maps.Keys(lines)) {
+		row := []string{cmp.Or(strings.TrimSpace(name), "-")}
+		for _, kind := range columns {
+			row = append(row, fmt.Sprint(lines[name][kind]))
+		}
+		rows = append(rows, row)
+	}
+	return table(rows)
+}
+
 func verdict(v control.Verified) string {
 	switch {
 	case v.OK && v.Entries == 0:
@@ -153,10 +199,8 @@ func verdict(v control.Verified) string {
 	return fmt.Sprintf("The journal is NOT whole: entry %d: %s. The %s before it fit.\n", v.BadSeq, plain(v.Reason), count(int(v.Entries), "entry", "entries"))
 }
 
-// mostBad is how many bad rows are printed for people.
-const mostBad = 20
-
-func (t *tool) importReport(r control.ImportReport) string {
+// importReport is what became of a file, with the first bad rows.
+func (t *tool) importReport(r control.ImportReport, mostBad int) string {
 	var s strings.Builder
 	name := plain(r.Name)
 	if name == "" {

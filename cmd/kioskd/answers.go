@@ -35,6 +35,7 @@ func (a *answers) Status(ctx context.Context) (control.Status, error) {
 	if i, ok := d.store.LastImport(); ok {
 		st.LastImport = &control.Imported{Kind: i.Kind, At: i.At, Taken: i.Taken, Rows: i.Rows, Bad: i.Bad}
 	}
+	st.LastFile = d.tried.Load()
 	for _, alarm := range s.Alarms {
 		st.Alarms = append(st.Alarms, control.Alarm{Code: alarm.Alarm, Text: web.Sentence(alarm.Alarm), Since: alarm.Since})
 	}
@@ -85,9 +86,22 @@ func (a *answers) Verify(ctx context.Context) (control.Verified, error) {
 	return control.Verified(v), err
 }
 
+// Stats counts what happened.
+func (a *answers) Stats(ctx context.Context, from, until time.Time) ([]control.Stat, error) {
+	if until.IsZero() {
+		until = time.Unix(1<<40, 0) // after all that a clock can say
+	}
+	got, err := a.d.store.Stats(ctx, from, until)
+	var all []control.Stat
+	for _, s := range got {
+		all = append(all, control.Stat{Day: s.Day.String(), Hour: s.Hour, Kind: s.Kind, Grade: s.Grade, Type: s.ItemType, Class: s.Class, Count: s.Count})
+	}
+	return all, err
+}
+
 // Backup makes a copy of the journal beside it, which is gone when use returns.
 func (a *answers) Backup(ctx context.Context, use func(io.Reader, string) error) error {
-	folder, err := os.MkdirTemp(a.d.config.Kiosk.State, ".backup-")
+	folder, err := os.MkdirTemp(a.d.config.Kiosk.State, store.Scratch)
 	if err != nil {
 		return err
 	}
@@ -119,7 +133,7 @@ func (a *answers) Settle(_ context.Context, key kiosk.Key, why string) error {
 // Import loads a file.
 func (a *answers) Import(ctx context.Context, kind string, r io.Reader, req control.ImportRequest) (control.ImportReport, error) {
 	got, err := a.d.store.Import(ctx, kind, r, store.ImportOptions{
-		Name: req.Name, Taken: req.Taken, Force: req.Force, Headers: a.d.config.Import[kind],
+		Name: req.Name, Taken: req.Taken, Force: req.Force, Headers: a.d.config.Import[kind], Cards: a.d.config.Cards.Notations,
 	})
 	report := control.ImportReport{
 		Kind: kind, Name: req.Name, Taken: req.Taken, Rows: got.Rows, Loaded: got.Loaded, Before: got.Before,
@@ -128,5 +142,10 @@ func (a *answers) Import(ctx context.Context, kind string, r io.Reader, req cont
 	for _, b := range got.BadRows {
 		report.BadRows = append(report.BadRows, control.BadRow(b))
 	}
+	tried := control.Tried{At: time.Now(), ImportReport: report}
+	if err != nil {
+		tried.Refused = err.Error()
+	}
+	a.d.tried.Store(&tried)
 	return report, err
 }

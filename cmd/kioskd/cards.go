@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -21,10 +22,14 @@ type cardKey []byte
 
 // loadCardKey reads the desk's key, or draws it when the desk starts for the first time. It belongs to
 // the state: with another key, cards that were enrolled here are strangers.
-func loadCardKey(folder string) (cardKey, error) {
+func loadCardKey(folder string, log *slog.Logger) (cardKey, error) {
 	path := filepath.Join(folder, "card.key")
 	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	lost := err == nil && len(text) == 0 // by a power cut; nobody can have it back, so the desk need not wait for it
+	if lost {
+		log.Error("the key of the cards is lost; cards that were enrolled here must be enrolled again", "file", path)
+	}
+	if lost || errors.Is(err, fs.ErrNotExist) {
 		key := make(cardKey, 32)
 		rand.Read(key) // never fails
 		return key, writeSecret(path, hex.EncodeToString(key)+"\n")

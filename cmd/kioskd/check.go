@@ -64,13 +64,9 @@ func trials(c *config.Config) []trial {
 	}
 	for i, r := range c.Readers {
 		add(fmt.Sprintf("reader[%d]", i), func() (string, error) {
-			rc, err := readerOf(r, c.Tag, nil)
-			if err != nil {
-				return "", err
-			}
 			ctx, cancel := context.WithTimeout(context.Background(), trialTime)
 			defer cancel()
-			report, err := rfid.Try(ctx, rc)
+			report, err := rfid.Try(ctx, readerOf(r, c.Tag, nil))
 			return fmt.Sprintf("reader %q: %s", r.Name, report), err
 		})
 	}

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"circdesk/cmd/kioskd/config"
@@ -47,6 +48,7 @@ type daemon struct {
 	orders  func(kiosk.Secure) // out of it, to the readers
 	sounds  uint64             // the last one heard; the loop's own
 	told    status             // the sentence for the service manager
+	tried   atomic.Pointer[control.Tried]
 }
 
 // start is the command that runs the desk.
@@ -87,7 +89,7 @@ func (d *daemon) open(extra func(*daemon) map[string]http.Handler) error {
 	if d.control, err = control.Listen(filepath.Join(d.config.Kiosk.Runtime, "control.sock")); err != nil {
 		return err
 	}
-	if d.plugged.cards, err = loadCardKey(d.config.Kiosk.State); err != nil {
+	if d.plugged.cards, err = loadCardKey(d.config.Kiosk.State, d.log); err != nil {
 		return fmt.Errorf("the key of the cards: %w", err)
 	}
 	if d.store, err = store.Open(d.storeOptions()); err != nil {
@@ -116,7 +118,7 @@ func (d *daemon) storeOptions() store.Options {
 		Folder: d.config.Kiosk.State, Kiosk: d.config.Kiosk.ID, Site: d.config.Kiosk.Site, Zone: d.config.Kiosk.Zone,
 		Delivers: d.library != nil || d.config.ILS.Kind != "none",
 		Boot:     bootID(), SinceBoot: sinceBoot, Now: time.Now, Log: d.log,
-		Card: d.plugged.cards.written, PIN: d.plugged.cards.pin, NoTags: len(d.config.Readers) == 0,
+		Card: d.plugged.cards.written, ReadCard: d.readCard, PIN: d.plugged.cards.pin, NoTags: d.config.NoGate(),
 	}
 }
 
@@ -141,21 +143,26 @@ func (d *daemon) openPage(extra map[string]http.Handler) error {
 	return writeSecret(path, d.page.URL()+"\n")
 }
 
-// writeSecret replaces a file that only its owner may read.
+// writeSecret replaces a file that only its owner may read. It is on the disk, with its name, when that is done.
 func writeSecret(path, text string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // 0600
 	if err != nil {
 		return err
 	}
 	_, err = f.WriteString(text)
-	err = errors.Join(err, f.Close())
+	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
 		os.Remove(f.Name())
+		return err
 	}
-	return err
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }
 
 // close gives up what open has opened.

@@ -47,6 +47,16 @@ func TestThreeBooksInFourScans(t *testing.T) {
 	if v, err := p.ctl().Verify(t.Context()); err != nil || !v.OK || v.Entries != 3 {
 		t.Errorf("verify: %+v, %v", v, err)
 	}
+	loans := 0
+	counts, err := p.ctl().Stats(t.Context(), all[0].At, time.Time{})
+	for _, c := range counts {
+		if loans += c.Count; c.Kind != kiosk.KindLoan || c.Day != kiosk.DateOf(all[0].At).String() || c.Grade == "" {
+			t.Errorf("counted %+v", c)
+		}
+	}
+	if err != nil || loans != 3 {
+		t.Errorf("counted %d loans, %v", loans, err)
+	}
 }
 
 func TestTheBinTakesWhatComes(t *testing.T) {
@@ -271,6 +281,9 @@ func TestAFileThatLooksWrongIsRefused(t *testing.T) {
 	r, err := p.ctl().Import(t.Context(), "patrons", bytes.NewReader(few), importRequest("patrons"))
 	if err != nil || r.Refused == "" {
 		t.Errorf("half a school: %+v, %v", r, err)
+	}
+	if st, err := p.ctl().Status(t.Context()); err != nil || st.LastFile == nil || st.LastFile.Refused != r.Refused || st.LastImport.Rows == 99 {
+		t.Errorf("status after that: %+v, %v", st.LastFile, err)
 	}
 	req := importRequest("patrons")
 	req.Force = true

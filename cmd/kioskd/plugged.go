@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 
@@ -34,7 +34,7 @@ type plugged struct {
 }
 
 // plug makes the devices of the config; none is opened yet.
-func (d *daemon) plug() error {
+func (d *daemon) plug() (err error) {
 	p := &d.plugged
 	p.list = devices.NewList(d.deviceChanged)
 	p.remotes, p.readers = map[string]*scanner.Remote{}, map[string]*rfid.Reader{}
@@ -42,15 +42,10 @@ func (d *daemon) plug() error {
 		p.remotes[s.Name] = scanner.NewRemote()
 	}
 	for _, r := range d.config.Readers {
-		c, err := readerOf(r, d.config.Tag, p.buses[r.Name])
-		if err == nil {
-			p.readers[r.Name], err = rfid.New(c)
-		}
-		if err != nil {
+		if p.readers[r.Name], err = rfid.New(readerOf(r, d.config.Tag, p.buses[r.Name])); err != nil {
 			return fmt.Errorf("reader %q: %w", r.Name, err)
 		}
 	}
-	var err error
 	if c := d.config.Printer; c != nil {
 		if p.printer, err = printer.New(printerOf(*c)); err != nil {
 			return fmt.Errorf("printer: %w", err)
@@ -106,30 +101,13 @@ func scannerOf(s config.Scanner, remote *scanner.Remote) scanner.Config {
 	}
 }
 
-// readerOf does so for a reader. Its secrets are in files of their own.
-func readerOf(r config.Reader, t config.Tag, open func() (rfid.Bus, error)) (rfid.Config, error) {
-	key, err := secret(r.KeyFile)
-	if err != nil {
-		return rfid.Config{}, err
-	}
-	password, err := secret(t.PasswordFile)
-	if err != nil {
-		return rfid.Config{}, err
-	}
+// readerOf does so for a reader.
+func readerOf(r config.Reader, t config.Tag, open func() (rfid.Bus, error)) rfid.Config {
 	return rfid.Config{
 		Name: r.Name, Chip: r.Chip, SPI: r.SPI, Reset: r.Reset, Busy: r.Busy, Use: r.Use, Speed: r.Speed, Gain: r.Gain,
-		Poll: r.Poll, Shallow: r.Shallow, Read: r.Read, Key: key,
-		Security: t.Security, AFIIn: t.AFIIn, AFIOut: t.AFIOut, Password: password, Decode: label, Open: open,
-	}, nil
-}
-
-// secret reads a file with a key or a password; "" names none.
-func secret(path string) (string, error) {
-	if path == "" {
-		return "", nil
+		Poll: r.Poll, Shallow: r.Shallow, Read: r.Read, Key: r.Key,
+		Security: t.Security, AFIIn: t.AFIIn, AFIOut: t.AFIOut, Password: t.Password, Decode: label, Open: open,
 	}
-	text, err := os.ReadFile(path)
-	return strings.TrimSpace(string(text)), err
 }
 
 // label reads what is written in a library tag.
@@ -169,12 +147,9 @@ func (d *daemon) sensed(r config.Reader, ev rfid.Event) {
 	case rfid.Carded:
 		d.events(d.carded(r, ev))
 	case rfid.Laid:
-		laid := kiosk.Laid{Source: r.Name, Role: r.Role}
+		laid := kiosk.Laid{Source: r.Name, Role: r.Role, Unclear: ev.Unclear}
 		for _, t := range ev.Tags {
 			laid.Tags = append(laid.Tags, d.tagOn(r, t))
-		}
-		if ev.Unclear {
-			laid.Tags = append(laid.Tags, kiosk.TagOn{UID: "unclear", Problem: kiosk.FaultLayFlat})
 		}
 		d.events(laid)
 	}
@@ -191,7 +166,7 @@ func (d *daemon) carded(r config.Reader, ev rfid.Carded) kiosk.Scanned {
 		number, _, _ := strings.Cut(string(ev.Stored), "\x00")
 		return scanned(d.rules.Classify([]byte(number), string(r.Role)), r.Name, r.Role)
 	}
-	return kiosk.Scanned{Source: r.Name, Role: r.Role, Card: d.plugged.cards.of(ev.UID)}
+	return kiosk.Scanned{Source: r.Name, Role: r.Role, Card: d.plugged.cards.of(ev.UID), Also: d.parts(ev.UID)}
 }
 
 // patronsCard is the usage of a tag that is no item (ISO 28560-1).
@@ -271,13 +246,17 @@ func (d *daemon) deviceChanged(s devices.Status) {
 	if s.State == devices.Opening {
 		return
 	}
-	d.log.Info("device", "name", s.Name, "state", s.State, "err", s.Err)
+	degraded, level := s.State == devices.Ready && s.Err != "", slog.LevelInfo
+	if degraded {
+		level = slog.LevelWarn
+	}
+	d.log.Log(context.Background(), level, "device", "name", s.Name, "state", s.State, "err", s.Err)
 	switch s.Kind {
 	case "board":
 		alarm := map[string]kiosk.Alarm{"power": kiosk.AlarmPower, "temperature": kiosk.AlarmHeat, "storage": kiosk.AlarmWear}[s.Name]
 		d.events(kiosk.AlarmIs{Alarm: alarm, On: s.State == devices.Failed})
 	default:
-		d.events(kiosk.DeviceIs{Name: s.Name, Kind: kindOf(s.Kind), Role: d.roleOf(s.Name), Ready: s.State == devices.Ready})
+		d.events(kiosk.DeviceIs{Name: s.Name, Kind: kindOf(s.Kind), Role: d.roleOf(s.Name), Ready: s.State == devices.Ready, Trouble: degraded})
 	}
 }
 

@@ -1,6 +1,7 @@
 package rfid
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -34,7 +35,7 @@ func Notations() []Notation {
 }
 
 // errRandom is the error for a number that a card draws anew each time.
-var errRandom = errors.New("number is drawn anew at each use")
+var errRandom = errors.New("is a random UID, which changes at every touch")
 
 // Of returns what n keeps of a card's number, in the order in which the card sends
 // it: all of it but for Wiegand and Cascade.
@@ -54,18 +55,46 @@ func (n Notation) Of(uid []byte) []byte {
 
 const cascadeTag = 0x88
 
-// Parse reads a card's number in the notation and returns what Of would return for
-// that card. The errors do not show the number.
-func (n Notation) Parse(s string) ([]byte, error) {
+// Kept returns what a list in n may know a card by beside its whole number; nil if that is the same.
+func (n Notation) Kept(uid []byte) []byte {
+	if kept := n.Of(uid); !slices.Equal(kept, uid) {
+		return kept
+	}
+	return nil
+}
+
+// ParseCard reads a card's number as a file has it, in the first of the notations that it may be written in,
+// and returns what Of would return for that card. The errors do not show the number.
+func ParseCard(s string, order ...Notation) ([]byte, error) {
 	s = strings.TrimSpace(s)
-	b, err := n.parse(s)
-	if err == nil && len(b) == 4 && b[0] == 0x08 {
-		err = errRandom
+	for _, n := range order {
+		b, err := n.parse(s)
+		if err != nil {
+			continue
+		}
+		if n == DecimalReversed && slices.Contains(order, Cascade) {
+			n = Cascade // which reads as much, and knows that it may be a part
+		}
+		if err := n.check(b); err != nil {
+			return nil, err
+		}
+		return b, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("card number of %d characters in notation %q: %w", len(s), n, err)
+	return nil, fmt.Errorf("has %d characters and is no card's number in the notation %v", min(len(s), 9999), order)
+}
+
+// check says why no card can be known by what was read in n (facts: hardware 3.4). That a number of four bytes
+// that begins with 80 is random, only the card can tell.
+func (n Notation) check(b []byte) error {
+	switch {
+	case len(b) == 4 && b[0] == cascadeTag && n != Cascade:
+		return errors.New("is only the first part of a longer UID")
+	case len(b) == 4 && b[0] == 0x08:
+		return errRandom
+	case len(bytes.Trim(b, "\x00")) == 0:
+		return errors.New("is zero")
 	}
-	return b, nil
+	return nil
 }
 
 func (n Notation) parse(s string) ([]byte, error) {
@@ -101,6 +130,7 @@ func reversed(b []byte, err error) ([]byte, error) {
 
 // parseHex reads bytes, which may be set apart.
 func parseHex(s string) ([]byte, error) {
+	s = strings.TrimPrefix(strings.TrimPrefix(s, "0x"), "0X")
 	b, err := hex.DecodeString(strings.NewReplacer(":", "", "-", "", " ", "").Replace(s))
 	if err != nil {
 		return nil, errors.New("not hexadecimal")
@@ -111,18 +141,20 @@ func parseHex(s string) ([]byte, error) {
 	return b, nil
 }
 
-// parseDecimal reads one number, whose size says how many bytes it has.
+// parseDecimal reads one number, whose size says how many bytes it has. One between two sizes is another
+// number, like a patron's.
 func parseDecimal(s string) ([]byte, error) {
 	number, ok := new(big.Int).SetString(s, 10)
 	if !ok || len(s) > 25 || strings.Trim(s, "0123456789") != "" {
 		return nil, errors.New("not decimal")
 	}
-	for _, size := range []int{4, 7, 10} {
-		if number.BitLen() <= 8*size {
-			return number.FillBytes(make([]byte, size)), nil
+	digits := len(strings.TrimLeft(s, "0"))
+	for _, of := range []struct{ bytes, least int }{{4, 0}, {7, 15}, {10, 20}} {
+		if number.BitLen() <= 8*of.bytes && digits >= of.least {
+			return number.FillBytes(make([]byte, of.bytes)), nil
 		}
 	}
-	return nil, errors.New("more than ten bytes")
+	return nil, fmt.Errorf("%d digits are not of 4, 7 or 10 bytes", digits)
 }
 
 // parseWiegand reads FACILITY,CARD: one byte and two.

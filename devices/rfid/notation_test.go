@@ -23,7 +23,7 @@ func TestTheNotationsOfTheField(t *testing.T) {
 		{Wiegand, four, []string{"120,62143", " 120 , 62143"}},
 		{WiegandReversed, four, []string{"242,30748"}},
 		{Cascade, four, []string{"3220338716"}},
-		{Hex, seven, []string{"04a3c6cae26180"}},
+		{Hex, seven, []string{"04a3c6cae26180", "0x04A3C6CAE26180"}},
 		{HexReversed, seven, []string{"8061E2CAC6A304"}},
 		{Decimal, seven, []string{"1305974109528448"}},
 		{DecimalReversed, seven, []string{"36136423711482628"}},
@@ -36,7 +36,7 @@ func TestTheNotationsOfTheField(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, s := range c.written {
-			got, err := c.n.Parse(s)
+			got, err := ParseCard(s, c.n)
 			if err != nil || !bytes.Equal(got, c.n.Of(uid)) {
 				t.Errorf("%s %q: % X, %v; want % X", c.n, s, got, err, c.n.Of(uid))
 			}
@@ -46,21 +46,46 @@ func TestTheNotationsOfTheField(t *testing.T) {
 
 func TestWhatIsNoCardNumber(t *testing.T) {
 	for n, all := range map[Notation][]string{
-		Hex:             {"", "1C78F2", "1C78F2BG", "08123456", "1C78F2BF00"},
-		HexReversed:     {"56341208"},
-		Decimal:         {"", "-1", "+1", "1.5", "0x10", "134217728", "1208925819614629174706176", "99999999999999999999999999"},
+		Hex:         {"", "1C78F2", "1C78F2BG", "08123456", "88123456", "00000000", "1C78F2BF00"},
+		HexReversed: {"56341208"},
+		Decimal: {"", "-1", "+1", "1.5", "0x10", "134217728", "1208925819614629174706176", "99999999999999999999999999",
+			"4294967296", "20123000200010", "99999999999999999"},
 		DecimalReversed: {"8"},
-		Wiegand:         {"120", "256,1", "1,65536", "1,-1", "1,2,3", ","},
+		Wiegand:         {"120", "0,0", "256,1", "1,65536", "1,-1", "1,2,3", ","},
 		Cascade:         {"4294967296"},
 		"roman":         {"MMXXVI"},
 	} {
 		for _, s := range all {
-			got, err := n.Parse(s)
+			got, err := ParseCard(s, n)
 			if err == nil {
 				t.Errorf("%s %q: % X", n, s, got)
 			} else if len(s) > 4 && strings.Contains(err.Error(), s) {
 				t.Errorf("%s %q: the error shows the number: %v", n, s, err)
 			}
+		}
+	}
+}
+
+// The first notation in which a text can be a card's number counts.
+func TestNotationsAreTriedInOrder(t *testing.T) {
+	usual := []Notation{Hex, DecimalReversed}
+	for _, c := range []struct {
+		s     string
+		order []Notation
+		want  string // in upper case the UID, else a part of the error
+	}{
+		{"1C78F2BF", usual, "1C78F2BF"}, {"3220338716", usual, "1C78F2BF"}, {"0477688511", usual, "BFF2781C"}, {"477688511", usual, "BFF2781C"},
+		{"12345678", usual, "12345678"}, {"12345678", []Notation{DecimalReversed, Hex}, "4E61BC00"}, {"12345678", []Notation{Decimal, Hex}, "00BC614E"},
+		{"1C78F2BF", []Notation{Decimal, Hex}, "1C78F2BF"}, {"BFF2781C", []Notation{HexReversed, Hex}, "1C78F2BF"},
+		{"69444634445652740", usual, "04A3B0EF86B7F6"}, {"04A1B2C3D4E5F6A7B8C9", usual, "04A1B2C3D4E5F6A7B8C9"}, {"08112233445566", usual, "08112233445566"},
+		{"80112233", usual, "80112233"}, // a plain Classic may be called so; a random one is known when it is tapped
+		{"120,62143", usual, "is no card's number in the notation [hex decimal_reversed]"}, {"120,62143", []Notation{Hex, Wiegand}, "78F2BF"},
+		{"3332572296", usual, "first part"}, {"3332572296", []Notation{DecimalReversed, Cascade}, "8804A3C6"}, {"3220338716", []Notation{DecimalReversed, Cascade}, "1C78F2BF"},
+		{"08112233", usual, "random"}, {"88041122", usual, "first part"}, {"0", usual, "zero"}, {"123456789012", usual, "has 12 characters"}, {"", usual, "has 0 characters"},
+	} {
+		got, err := ParseCard(c.s, c.order...)
+		if is := strings.ToUpper(hex.EncodeToString(got)); err == nil && is != c.want || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q as %v: %s, %v, want %s", c.s, c.order, is, err, c.want)
 		}
 	}
 }
@@ -91,7 +116,7 @@ func FuzzNotation(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		for _, n := range Notations() {
-			got, err := n.Parse(s)
+			got, err := ParseCard(s, n)
 			if err != nil {
 				continue
 			}

@@ -297,6 +297,29 @@ func TestTheStateOfATagIsToldWhenItComes(t *testing.T) {
 	}
 }
 
+// Some libraries have 00 on loan, as a tag comes from the factory, and some in the library.
+func TestAnAFIOfZeroIsOneLikeAnyOther(t *testing.T) {
+	for what, afi := range map[string][2]byte{"on loan": {0x07, 0x00}, "in the library": {0x00, 0xC2}} {
+		t.Run(what, inBubble(func(t *testing.T) {
+			chip := devicestest.NewPN5180()
+			c := bookPad(chip, "afi")
+			c.AFIIn, c.AFIOut = afi[0], afi[1]
+			d := start(t, c)
+			tag := book(t, 1, "30123000012345", 1, 1)
+			tag.Change(func(is *devicestest.TagSpec) { is.AFI = 0 })
+			chip.Put(tag)
+			if got := d.set("30123000012345 1/1")[0]; !got.Known || got.Secured != (afi[0] == 0) {
+				t.Errorf("at 00 it is %+v", got)
+			}
+			for i, on := range []bool{true, false} {
+				if failed := d.reader.Secure(t.Context(), []string{name(tag)}, on); failed != nil || tag.Look().AFI != afi[i] {
+					t.Errorf("on %t: failed %q, AFI %02X, want %02X", on, failed, tag.Look().AFI, afi[i])
+				}
+			}
+		}))
+	}
+}
+
 func TestASetWithOnePartThatFails(t *testing.T) {
 	for what, fault := range map[string]func(*devicestest.TagSpec){
 		"says so":             func(is *devicestest.TagSpec) { is.FailWrites = true },

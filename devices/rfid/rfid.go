@@ -87,7 +87,7 @@ type Config struct {
 	Poll    time.Duration // how often it looks; 100 ms
 
 	Security      string // how the gate knows a tag: "none", "afi", "eas" or "both"; "none"
-	AFIIn, AFIOut byte   // in the library and on loan; 07 and C2
+	AFIIn, AFIOut byte   // in the library and on loan; 00 is a value like any other, so there is no default
 	Password      string // for EAS and AFI, eight hexadecimal digits; none
 
 	Read string // of a card on an MFRC522, besides its number: "ntag:PAGE" or "classic:BLOCK"; nothing
@@ -110,8 +110,6 @@ const (
 const (
 	defaultSpeed = 4_000_000
 	defaultPoll  = 100 * time.Millisecond
-	defaultIn    = 0x07
-	defaultOut   = 0xC2
 	defaultKey   = "FFFFFFFFFFFF"
 )
 
@@ -123,8 +121,6 @@ func (c Config) withDefaults() Config {
 	fill(&c.Speed, defaultSpeed)
 	fill(&c.Poll, defaultPoll)
 	fill(&c.Security, "none")
-	fill(&c.AFIIn, defaultIn)
-	fill(&c.AFIOut, defaultOut)
 	fill(&c.Key, defaultKey)
 	if c.Open == nil {
 		spi, reset, busy := c.SPI, c.Reset, c.Busy
@@ -171,7 +167,7 @@ func (c Config) Check() error {
 	complain(pn || !c.Shallow, "shallow", c.Shallow, "for an MFRC522")
 	complain(c.Poll >= 10*time.Millisecond && c.Poll <= time.Second, "poll", c.Poll, "from 10ms to 1s")
 	complain(slices.Contains([]string{"none", "afi", "eas", "both"}, c.Security), "security", c.Security, `"none", "afi", "eas" or "both"`)
-	complain(c.AFIIn != c.AFIOut, "afi_out", fmt.Sprintf("%02X", c.AFIOut), "another than afi_in")
+	complain(!c.usesAFI() || c.AFIIn != c.AFIOut, "afi_out", fmt.Sprintf("%02X", c.AFIOut), "another than afi_in")
 	complain(c.Password == "" || isHex(c.Password, 4), "password", "…", "eight hexadecimal digits")
 	_, _, err := c.parseRead()
 	complain(c.Read == "" || mf && err == nil, "read", c.Read, `"ntag:PAGE" or "classic:BLOCK" of an MFRC522`)

@@ -126,7 +126,7 @@ func cardReader(chip *devicestest.MFRC522) rfid.Config {
 
 // bookPad is a Config for a simulated PN5180.
 func bookPad(chip *devicestest.PN5180, security string) rfid.Config {
-	return rfid.Config{Name: "pad", Chip: "pn5180", Poll: poll, Security: security, Backoff: quick, Decode: decode,
+	return rfid.Config{Name: "pad", Chip: "pn5180", Poll: poll, Security: security, AFIIn: 0x07, AFIOut: 0xC2, Backoff: quick, Decode: decode,
 		Open: func() (rfid.Bus, error) {
 			return rfid.Bus{Port: chip, Reset: chip.ResetPin(), Busy: chip.BusyPin()}, nil
 		}}
@@ -201,10 +201,9 @@ speed: "-1" is not from 100000 to 7000000 hertz
 gain: "40" is not 18, 23, 33, 38, 43 or 48 dB of an MFRC522
 poll: "2s" is not from 10ms to 1s
 security: "eac" is not "none", "afi", "eas" or "both"
-afi_out: "07" is not another than afi_in
 password: "…" is not eight hexadecimal digits
 read: "page 4" is not "ntag:PAGE" or "classic:BLOCK" of an MFRC522
-key: "…" is not twelve hexadecimal digits`: {Chip: "pn532", Speed: -1, Gain: 40, Poll: 2 * time.Second, Security: "eac", AFIOut: 7,
+key: "…" is not twelve hexadecimal digits`: {Chip: "pn532", Speed: -1, Gain: 40, Poll: 2 * time.Second, Security: "eac",
 			Password: "12", Read: "page 4", Key: "A0A1A2A3A4"},
 		`use: "both" is not "cards", all that an MFRC522 can do
 shallow: "true" is not for an MFRC522
@@ -215,6 +214,8 @@ use: "books" is not "cards", "tags" or "both"
 gain: "38" is not 18, 23, 33, 38, 43 or 48 dB of an MFRC522
 read: "ntag:4" is not "ntag:PAGE" or "classic:BLOCK" of an MFRC522`: {Name: "x", Chip: "pn5180", SPI: "/dev/spidev0.0", Busy: "a b", Use: "books",
 			Gain: 38, Read: "ntag:4"},
+		`afi_out: "07" is not another than afi_in`: {Name: "x", Chip: "pn5180", SPI: "/dev/spidev0.0", Reset: "GPIO25", Busy: "GPIO24", Decode: decode,
+			Security: "afi", AFIIn: 7, AFIOut: 7},
 	} {
 		_, err := rfid.New(c)
 		if err == nil || err.Error() != want {

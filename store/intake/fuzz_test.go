@@ -210,19 +210,3 @@ func FuzzMoney(f *testing.F) {
 		}
 	})
 }
-
-func FuzzUID(f *testing.F) {
-	for _, s := range []string{"04:11:22:33", "3220338716", "0x1C78F2BF", "1,2", "1E+9", "08112233"} {
-		f.Add(s, "")
-	}
-	f.Add("BFF2781C", "hex-reversed")
-	f.Fuzz(func(t *testing.T, s, notation string) {
-		id, reason := uid(s, notation)
-		if n := len(id); reason == "" && n != 8 && n != 14 && n != 20 || strings.Trim(id, "0123456789ABCDEF") != "" {
-			t.Fatalf("%q as %q: %q %q", s, notation, id, reason)
-		}
-		if again, why := uid(id, ""); reason == "" && (again != id || why != "") {
-			t.Fatalf("%q: %q, then %q %q", s, id, again, why)
-		}
-	})
-}

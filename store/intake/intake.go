@@ -27,10 +27,8 @@
 //
 // # Cards
 //
-// A UID is given as upper-case hex in the order in which the chip sends it, 4, 7 or 10 bytes. Files have
-// 8, 14 or 20 hex digits, with or without ':', '-' or spaces, or a decimal number of up to 10 digits (4
-// bytes) or of 15 to 17 (7 bytes) with the chip's first byte as the lowest. [Options.Cards] says so when a
-// reader has written them otherwise, which the numbers alone cannot tell.
+// How a card's UID is written, which numbers alone cannot tell, [Options.Card] knows; what it makes of one is
+// the UID here.
 //
 // # MARC
 //
@@ -55,7 +53,9 @@ type Options struct {
 	Headers map[string]string // our column -> its header in the file
 	Zone    *time.Location    // the zone of times without an offset; nil is UTC
 	Site    string            // this school's short name: copies of it have no site of their own
-	Cards   string            // the notation of card UIDs: "" tells by the length, else one of Notations
+
+	// Card reads the UID of a card; a reason says why it is none, and does not show it. nil: it stays as it stands.
+	Card func(written string) (uid, reason string)
 }
 
 // A Row is a *Patron, *Copy, *Loan, *Hold, *Charge or *Card.
@@ -70,7 +70,7 @@ type Patron struct {
 	Inactive                        bool
 	Expires                         string // ISO 8601 date; "" never
 	DistrictID                      string
-	CardUID                         string // upper-case hex in the chip's order
+	CardUID                         string // what Options.Card made of it
 	PIN                             string // 4 to 8 digits, or ""; it must stand in no log, report or error
 }
 
@@ -110,7 +110,7 @@ type Charge struct {
 // A Card is a chip card and whose it is.
 type Card struct {
 	Line        int
-	UID, Patron string // UID in upper-case hex in the chip's order
+	UID, Patron string // UID: what Options.Card made of it
 }
 
 func (*Patron) row() {}
@@ -143,9 +143,6 @@ func Kinds() []string { return []string{"patrons", "copies", "loans", "holds", "
 func Open(kind string, r io.Reader, o Options) (*File, error) {
 	if !slices.Contains(Kinds(), kind) {
 		return nil, fmt.Errorf("%q is not a kind of file; there are %s", kind, strings.Join(Kinds(), ", "))
-	}
-	if o.Cards != "" && !slices.Contains(Notations(), o.Cards) {
-		return nil, fmt.Errorf("%q is not a notation of cards; there are %s", o.Cards, strings.Join(Notations(), ", "))
 	}
 	if o.Zone == nil {
 		o.Zone = time.UTC

@@ -139,11 +139,11 @@ func (t *table) need(col int) string {
 
 // uid is the UID of a card; it may be empty.
 func (t *table) uid(col int) string {
-	s := strings.TrimSpace(t.cell(col))
-	if s == "" {
-		return ""
+	s := t.code(col)
+	if s == "" || t.o.Card == nil {
+		return s
 	}
-	s, reason := uid(s, t.o.Cards)
+	s, reason := t.o.Card(s)
 	t.fail(col, reason)
 	return s
 }

@@ -1,9 +1,7 @@
 package intake
 
 import (
-	"encoding/hex"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -118,68 +116,6 @@ func parseMoney(s string) (minor int64, reason string) {
 		return 0, bad
 	}
 	return minor, ""
-}
-
-// Notations are the ways in which files write the UID of a card, besides "": hex or hex-reversed, decimal
-// (the chip's first byte is the lowest) or decimal-reversed (it is the highest).
-func Notations() []string { return []string{"hex", "hex-reversed", "decimal", "decimal-reversed"} }
-
-// uid reads the UID of a card. A reason never shows it.
-func uid(s, notation string) (upper, reason string) {
-	s = strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(s), "0x"), "0X")
-	plain := strings.NewReplacer(":", "", "-", "", " ", "").Replace(s)
-	if rounded(s) {
-		return "", "was rounded by a spreadsheet (E+); export the file again without opening it in one"
-	}
-	if strings.Contains(s, ",") && digits(strings.Replace(s, ",", "", 1)) {
-		return "", "is a facility and a card number, which hold three bytes of the UID and cannot tell the card"
-	}
-	var id []byte
-	if isHex := slices.Contains([]int{8, 14, 20}, len(plain)); isHex && !strings.HasPrefix(notation, "decimal") {
-		var err error
-		if id, err = hex.DecodeString(plain); err != nil {
-			return "", "is no hex number"
-		}
-		if notation == "hex-reversed" {
-			slices.Reverse(id)
-		}
-	} else if id = decimalUID(plain, notation); id == nil {
-		return "", fmt.Sprintf("has %d characters and is no UID: 8, 14 or 20 hex digits or a decimal number", min(len(plain), 9999))
-	}
-	return strings.ToUpper(hex.EncodeToString(id)), suspicious(id)
-}
-
-// decimalUID is the UID that a reader wrote as a number, or nil.
-func decimalUID(s, notation string) []byte {
-	size := 4
-	if len(s) > 10 {
-		size = 7
-	}
-	n, err := strconv.ParseUint(s, 10, 64)
-	if err != nil || strings.HasPrefix(notation, "hex") || n>>(8*size) != 0 || len(s) > 17 || notation == "" && len(s) > 10 && len(s) < 15 {
-		return nil
-	}
-	id := make([]byte, size)
-	for i := range id {
-		id[i] = byte(n >> (8 * i))
-	}
-	if notation == "decimal-reversed" {
-		slices.Reverse(id)
-	}
-	return id
-}
-
-// suspicious says why no card can be known by a UID (facts: hardware 3.4).
-func suspicious(id []byte) (reason string) {
-	switch {
-	case len(id) == 4 && id[0] == 0x88:
-		return "is only the first part of a longer UID"
-	case len(id) == 4 && (id[0] == 0x08 || id[0] == 0x80):
-		return "is a random UID, which changes at every touch"
-	case !slices.ContainsFunc(id, func(b byte) bool { return b != 0 }):
-		return "is zero"
-	}
-	return ""
 }
 
 // A moment is a date with or without a time.

@@ -26,6 +26,10 @@
 //	read     = "classic:8" # mfrc522 only: what is read of a card beside its number; also "ntag:4"
 //	key_file = "/etc/circdesk/card.key" # with twelve hexadecimal digits, for "classic"
 //
+//	[cards]
+//	notations = ["hex", "decimal_reversed"] # how lists write the numbers of cards, tried in this order:
+//	                      # hex | hex_reversed | decimal | decimal_reversed | wiegand | wiegand_reversed | cascade
+//
 //	[tag]
 //	afi_in        = "07"  # in the library, in hexadecimal
 //	afi_out       = "C2"  # on loan
@@ -66,10 +70,13 @@
 package config
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"circdesk/kiosk"
@@ -84,6 +91,7 @@ type Config struct {
 	Scanners []Scanner
 	Barcodes []Barcode // in order; nil: the built-in rules
 	Readers  []Reader
+	Cards    Cards
 	Tag      Tag
 	Printer  *Printer // nil: none
 	Lamp     *Lamp    // nil: none
@@ -179,6 +187,14 @@ type Reader struct {
 	Shallow bool
 	Read    string // "ntag:PAGE" or "classic:BLOCK"; empty: the chip's number only
 	KeyFile string // of the Classic's sector; empty: the factory's key
+	Key     string // what stands in it, if the config was loaded
+}
+
+// Cards is the section [cards].
+type Cards struct {
+	// Notations are how lists write the numbers of cards, in the order in which they are tried. With "wiegand",
+	// "wiegand_reversed" and "cascade" a list keeps only a part of a number.
+	Notations []string
 }
 
 // Tag is the section [tag].
@@ -186,6 +202,7 @@ type Tag struct {
 	Security      string // none, afi, eas, both
 	AFIIn, AFIOut byte
 	PasswordFile  string // empty: none
+	Password      string // what stands in it, if the config was loaded
 }
 
 // A Printer is the section [printer].
@@ -229,14 +246,19 @@ type SIP2 struct {
 func (c *Config) Setup() *kiosk.Setup {
 	return &kiosk.Setup{
 		Site: c.Kiosk.Site, Zone: c.Kiosk.Zone, Languages: c.Kiosk.Languages,
-		Policy: c.Policy, Idle: c.Session.Idle, Warn: c.Session.Warn, Printer: c.Printer != nil,
+		Policy: c.Policy, Idle: c.Session.Idle, Warn: c.Session.Warn, Printer: c.Printer != nil, NoGate: c.NoGate(),
 	}
+}
+
+// NoGate tells that nothing is changed on tags: no gate asks them, or no reader here writes them.
+func (c *Config) NoGate() bool {
+	return c.Tag.Security == "none" || !slices.ContainsFunc(c.Readers, func(r Reader) bool { return r.Use == "tags" || r.Use == "both" })
 }
 
 // About is a complaint about a key of kiosk.toml by somebody who could try it: "scanner[0].path".
 func (c *Config) About(key, text string) Complaint { return c.file.about(key, text) }
 
-// Load reads the kiosk.toml at path and the policy.toml that it names. The page knows the languages of
+// Load reads the kiosk.toml at path, the files with keys that it names, and its policy.toml. The page knows the languages of
 // catalogues. Every complaint is there, those about kiosk.toml first, each file's by line.
 func Load(path string, catalogues []string) (*Config, []Complaint) {
 	text, err := os.ReadFile(path)
@@ -246,6 +268,7 @@ func Load(path string, catalogues []string) (*Config, []Complaint) {
 		return c.done(&file{})
 	}
 	c := readKiosk(Source{path, text}, catalogues)
+	c.readSecrets()
 	if c.Kiosk.Policy == "" {
 		return c.done(&file{})
 	}
@@ -257,6 +280,33 @@ func Load(path string, catalogues []string) (*Config, []Complaint) {
 	return c.done(readPolicy(Source{c.Kiosk.Policy, text}, &c.Policy))
 }
 
+// readSecrets reads the files with keys and passwords.
+func (c *Config) readSecrets() {
+	for i := range c.Readers {
+		c.Readers[i].Key = c.file.secret(join(element("reader", i), "key_file"), c.Readers[i].KeyFile, 12)
+	}
+	c.Tag.Password = c.file.secret("tag.password_file", c.Tag.PasswordFile, 8)
+}
+
+// secret is what stands in a file: so many hexadecimal digits, which no complaint shows.
+func (f *file) secret(key, path string, digits int) string {
+	if path == "" {
+		return ""
+	}
+	text, err := os.ReadFile(path)
+	s := strings.TrimSpace(string(text))
+	b, bad := hex.DecodeString(s)
+	switch {
+	case err != nil:
+		f.complain(key, "%q cannot be read: %v", path, cause(err))
+	case bad != nil || 2*len(b) != digits:
+		f.complain(key, "%q does not hold %d hexadecimal digits", path, digits)
+	default:
+		return s
+	}
+	return ""
+}
+
 // cause is what a file system said, without the path.
 func cause(err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
@@ -265,7 +315,7 @@ func cause(err error) error {
 	return err
 }
 
-// Parse is Load for texts that are at hand; it does not look at kiosk.policy.
+// Parse is Load for texts that are at hand; it looks at no file that they name.
 func Parse(kiosk, policy Source, catalogues []string) (*Config, []Complaint) {
 	c := readKiosk(kiosk, catalogues)
 	return c.done(readPolicy(policy, &c.Policy))

@@ -102,6 +102,7 @@ func TestWhatIsNotSaidHasItsDefault(t *testing.T) {
 			State: "/var/lib/circdesk", Runtime: "/run/circdesk", Policy: "/etc/circdesk/policy.toml"},
 		Session: Session{Idle: 40 * time.Second, Warn: 20 * time.Second},
 		Web:     Web{Listen: "127.0.0.1:8080"},
+		Cards:   Cards{Notations: []string{"hex", "decimal_reversed"}},
 		Tag:     Tag{Security: "afi", AFIIn: 0x07, AFIOut: 0xC2},
 		ILS:     ILS{Kind: "none", Out: "/var/lib/circdesk/out"},
 		Import:  map[string]map[string]string{},
@@ -165,7 +166,7 @@ hours  = 2
 		return d
 	}
 	want := &kiosk.Setup{
-		Zone: c.Kiosk.Zone, Languages: []string{"en"}, Idle: time.Minute, Warn: 30 * time.Second,
+		Zone: c.Kiosk.Zone, Languages: []string{"en"}, Idle: time.Minute, Warn: 30 * time.Second, NoGate: true,
 		Policy: kiosk.Policy{
 			Version: "2026-27.1",
 			Calendar: kiosk.Calendar{
@@ -239,7 +240,11 @@ func TestOneMistakeIsOneComplaint(t *testing.T) {
 			"reset = \"GPIO25\"\nuse = \"tags\"", "", `kiosk.toml:9: reader[0].use: is not for a chip "mfrc522"`},
 		{"a gain between", "[[reader]]\nname = \"a\"\nchip = \"mfrc522\"\nspi = \"/dev/spidev0.0\"\n" +
 			"reset = \"GPIO25\"\ngain = 40", "", `kiosk.toml:9: reader[0].gain: 40 is not one of the chip's steps [18 23 33 38 43 48] (dB)`},
+		{"a bus that is too fast", "[[reader]]\nname = \"a\"\nchip = \"pn5180\"\nspi = \"/dev/spidev0.0\"\n" +
+			"reset = \"GPIO25\"\nbusy = \"GPIO24\"\nspeed = 10_000_000", "", `kiosk.toml:10: reader[0].speed: 10000000 is more than 7000000, which is all that a pn5180 can follow`},
 		{"a gate that cannot tell", "[tag]\nafi_in = \"C2\"", "", "kiosk.toml:4: tag.afi_out: is the same as afi_in; no gate could tell them apart"},
+		{"no notation", "[cards]\nnotations = [\"hex\", \"roman\"]", "",
+			`kiosk.toml:5: cards.notations[1]: "roman" is not "hex", "hex_reversed", "decimal", "decimal_reversed", "wiegand", "wiegand_reversed" or "cascade"`},
 		{"half a byte", "[tag]\nafi_in = \"7\"", "", `kiosk.toml:5: tag.afi_in: "7" is not a byte in hexadecimal, like "C2"`},
 		{"a lamp without lines", "[lamp]", "", `kiosk.toml:4: lamp: needs at least one of "green", "amber", "red" and "buzzer"`},
 		{"a contact for nothing", "[[contact]]\nname = \"a\"\nline = \"GPIO5\"\nmeans = \"rain\"", "",
@@ -279,12 +284,14 @@ func TestWhatLooksOddIsRight(t *testing.T) {
 		{"byte order mark and CRLF", "\ufeff[kiosk]\r\nid = \"A\"\r\ntimezone = \"UTC\"\r\n", ""},
 		{"dotted keys", "kiosk.id = \"A\"\nkiosk.timezone = \"UTC\"\nils.kind = \"destiny\"", ""},
 		{"any free port", "[web]\nlisten = \"localhost:0\"", ""},
+		{"a fast bus", "[[reader]]\nname = \"a\"\nchip = \"mfrc522\"\nspi = \"/dev/spidev0.0\"\nreset = \"GPIO25\"\nspeed = 10_000_000", ""},
 		{"match", "[[scanner]]\nname = \"a\"\nmatch = \"0c2e:0b61:A:1\"", ""},
 		{"two alike in two ports", "[[scanner]]\nname = \"a\"\nmatch = \"0c2e:0b61\"\nport = \"1-1\"\n" +
 			"[[scanner]]\nname = \"b\"\nmatch = \"0c2e:0b61\"\nport = \"1-1.2\"", ""},
 		{"two alike with serial numbers", "[[scanner]]\nname = \"a\"\nmatch = \"0c2e:0b61:1\"\n[[scanner]]\nname = \"b\"\nmatch = \"0c2e:0b61:2\"", ""},
 		{"two kinds for one port", "[[scanner]]\nname = \"a\"\nkind = \"hidpos\"\nport = \"1-1\"\n[[scanner]]\nname = \"b\"\nmatch = \"0c2e:0b61\"", ""},
 		{"named group", "[[barcode]]\nkind = \"item\"\npattern = '(?P<n>\\d+)X'\nrewrite = '${n}$$'", ""},
+		{"a header for PINs", "[import.patrons]\npin = \"Patron PIN\"", ""},
 		{"open till midnight", "", "[calendar]\nhours = \"00:00-24:00\""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -348,6 +355,40 @@ path = "/dev/input/by-path/*-event-kbd"
 	}
 }
 
+func TestANotationThatNothingIsLeftForIsNoted(t *testing.T) {
+	desk, policy := least()
+	desk += "[cards]\nnotations = [\"hex_reversed\", \"decimal\",\n\"hex\", \"wiegand\"]\n"
+	c, complaints := Parse(Source{"kiosk.toml", []byte(desk)}, Source{"policy.toml", []byte(policy)}, catalogues())
+	const want = "kiosk.toml:6: cards.notations[2]: has no effect; \"hex_reversed\", which comes first, reads every \"hex\"\n"
+	if notes := said(c.Notes); len(complaints) > 0 || !strings.Contains(notes, want) || !reflect.DeepEqual(c.Cards.Notations, []string{"hex_reversed", "decimal", "hex", "wiegand"}) {
+		t.Errorf("%v, %s, notes:\n%s", c.Cards, said(complaints), notes)
+	}
+}
+
+func TestTagsAreChangedWhereAGateAsksThem(t *testing.T) {
+	reader := func(chip, use string) string {
+		return "[[reader]]\nname = \"a\"\nchip = \"" + chip + "\"\nspi = \"/dev/spidev0.0\"\nreset = \"GPIO25\"\nuse = \"" + use + "\"\n" +
+			map[string]string{"pn5180": "busy = \"GPIO24\"\n"}[chip]
+	}
+	for _, test := range []struct {
+		name, desk string
+		noGate     bool
+	}{
+		{"a pad", reader("pn5180", "tags"), false},
+		{"a pad for both", reader("pn5180", "both") + "[tag]\nsecurity = \"eas\"\n", false},
+		{"a pad and no gate", reader("pn5180", "tags") + "[tag]\nsecurity = \"none\"\n", true},
+		{"a pad for cards", reader("pn5180", "cards"), true},
+		{"a card reader", reader("mfrc522", "cards"), true},
+		{"no reader", "", true},
+	} {
+		desk, policy := least()
+		c, complaints := Parse(Source{"kiosk.toml", []byte(desk + test.desk)}, Source{"policy.toml", []byte(policy)}, catalogues())
+		if got := c.Setup().NoGate; len(complaints) > 0 || got != test.noGate {
+			t.Errorf("%s: %v, %s", test.name, got, said(complaints))
+		}
+	}
+}
+
 func TestLoadFollowsTheConfigToItsPolicy(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
@@ -383,6 +424,41 @@ func TestLoadFollowsTheConfigToItsPolicy(t *testing.T) {
 	_, got = Load(write("relative.toml", desk+"policy = \"policy.toml\"\n"), catalogues())
 	if len(got) != 1 || !strings.Contains(got[0].Text, "is not a full path") {
 		t.Errorf("with a relative policy, got:\n%s", said(got))
+	}
+}
+
+func TestLoadReadsKeysAndPasswords(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	desk, policy := least()
+	desk += "policy = \"" + file("policy.toml", policy) + "\"\n" +
+		"[[reader]]\nname = \"a\"\nchip = \"mfrc522\"\nspi = \"/dev/spidev0.0\"\nreset = \"GPIO25\"\nkey_file = \"" + dir + "/card.key\"\n" +
+		"[tag]\npassword_file = \"" + dir + "/tag.password\"\n"
+	path := file("kiosk.toml", desk)
+
+	_, got := Load(path, catalogues())
+	if want := path + `:10: reader[0].key_file: "` + dir + "/card.key\" cannot be read: no such file or directory\n" +
+		path + `:12: tag.password_file: "` + dir + "/tag.password\" cannot be read: no such file or directory\n"; said(got) != want {
+		t.Errorf("without the files, got:\n%swant:\n%s", said(got), want)
+	}
+	file("card.key", "A0A1A2A3A4\n")
+	file("tag.password", "0F0F0F0F 12345678\n")
+	_, got = Load(path, catalogues())
+	if want := path + `:10: reader[0].key_file: "` + dir + "/card.key\" does not hold 12 hexadecimal digits\n" +
+		path + `:12: tag.password_file: "` + dir + "/tag.password\" does not hold 8 hexadecimal digits\n"; said(got) != want {
+		t.Errorf("with too little and too much, got:\n%swant:\n%s", said(got), want)
+	}
+	file("card.key", "A0A1A2A3A4A5\n")
+	file("tag.password", " 0F0F0F0F")
+	c, got := Load(path, catalogues())
+	if len(got) > 0 || c.Readers[0].Key != "A0A1A2A3A4A5" || c.Tag.Password != "0F0F0F0F" {
+		t.Errorf("%+v, %s", c.Readers, said(got))
 	}
 }
 

@@ -28,6 +28,7 @@ func readKiosk(src Source, catalogues []string) *Config {
 	c.Scanners = readScanners(t.subs("scanner"), names)
 	c.Barcodes = readBarcodes(t.subs("barcode"))
 	c.Readers = readReaders(t.subs("reader"), names)
+	c.Cards = readCards(t.sub("cards"))
 	c.Tag = readTag(t.sub("tag"))
 	c.Printer = readPrinter(t.sub("printer"), t.has("printer"), names)
 	c.Lamp = readLamp(t.sub("lamp"), t.has("lamp"), names)
@@ -222,7 +223,7 @@ func field(raw any) (string, error) {
 func columns() map[string][]string {
 	return map[string][]string{
 		"patrons": {"barcode", "district_id", "last_name", "first_name", "nickname", "patron_type", "grade",
-			"homeroom", "status", "expires", "language", "card_uid"},
+			"homeroom", "status", "expires", "language", "card_uid", "pin"},
 		"copies": {"barcode", "title_id", "title", "author", "isbn", "call_number", "circ_type", "site", "price",
 			"status", "parts", "sublocation"},
 		"loans":   {"item", "patron", "checked_out", "due", "renewals"},

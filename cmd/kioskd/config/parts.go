@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"circdesk/kiosk"
@@ -40,6 +41,9 @@ func readReader(t *table) Reader {
 		KeyFile: value(t, "key_file", "", path),
 	}
 	pn := r.Chip == "pn5180"
+	if pn && r.Speed > fastestPN5180 {
+		t.complain(join(t.path, "speed"), "%d is more than %d, which is all that a pn5180 can follow", r.Speed, fastestPN5180)
+	}
 	switch {
 	case pn && !t.has("busy"):
 		t.complain(join(t.path, "busy"), "is missing; a pn5180 cannot be read without it")
@@ -59,6 +63,9 @@ func readReader(t *table) Reader {
 	}
 	return r
 }
+
+// fastestPN5180 is the fastest bus that the chip can follow, in hertz; an mfrc522 takes more.
+const fastestPN5180 = 7_000_000
 
 // pin reads the name of a GPIO line.
 func pin(raw any) (string, error) {
@@ -86,6 +93,22 @@ func memory(raw any) (string, error) {
 		return "", fmt.Errorf(`%q is not a part of a card's memory, like "ntag:4" or "classic:8"`, s)
 	}
 	return s, err
+}
+
+func readCards(t *table) Cards {
+	defer t.end()
+	c := Cards{Notations: list(t, "notations", oneOf("hex", "hex_reversed", "decimal", "decimal_reversed", "wiegand", "wiegand_reversed", "cascade"))}
+	if !t.has("notations") {
+		c.Notations = []string{"hex", "decimal_reversed"}
+	}
+	for i, n := range c.Notations {
+		for _, before := range c.Notations[:i] {
+			if strings.TrimSuffix(before, "_reversed") == strings.TrimSuffix(n, "_reversed") {
+				t.note(element(join(t.path, "notations"), i), "has no effect; %q, which comes first, reads every %q", before, n)
+			}
+		}
+	}
+	return c
 }
 
 func readTag(t *table) Tag {

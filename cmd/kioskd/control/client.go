@@ -95,6 +95,17 @@ func (c *Client) Queue(ctx context.Context) ([]Waiting, error) {
 	return rows[Waiting](ctx, c, "queue")
 }
 
+// Stats asks for the counts of what happened from one moment on and before another; a zero one is no bound.
+func (c *Client) Stats(ctx context.Context, from, until time.Time) ([]Stat, error) {
+	q := url.Values{}
+	for key, at := range map[string]time.Time{"from": from, "until": until} {
+		if !at.IsZero() {
+			q.Set(key, at.Format(time.RFC3339))
+		}
+	}
+	return rows[Stat](ctx, c, "stats?"+q.Encode())
+}
+
 // Settle ends the delivery of an entry by hand.
 func (c *Client) Settle(ctx context.Context, key, why string) error {
 	q := url.Values{"key": {key}, "why": {why}}

@@ -82,6 +82,11 @@ func (d *desk) Verify(context.Context) (Verified, error) {
 	return Verified{}, errors.New("the disk is gone")
 }
 
+func (d *desk) Stats(_ context.Context, from, until time.Time) ([]Stat, error) {
+	d.call("stats %s %s", from.Format(time.RFC3339), until.Format(time.RFC3339))
+	return []Stat{{"2026-11-24", 9, kiosk.KindLoan, "3", "regular", "500", 2}, {Day: "2026-11-24", Hour: 10, Kind: kiosk.KindReturn, Count: 1}}, d.broken
+}
+
 func (d *desk) Backup(_ context.Context, use func(io.Reader, string) error) error {
 	sum := sha256.Sum256([]byte(d.copy))
 	if d.broken != nil && d.copy == "" {
@@ -214,7 +219,7 @@ func TestTheAnswersHaveTheShapeOfTheDesign(t *testing.T) {
 	}{
 		{"GET", "/v1/status", 200, `{"kiosk":"LIB-1","name":"","version":"","uptime_s":0,"screen":"attract","session":0,` +
 			`"clock":"synchronised","library":"","entries":0,"queue":0,"needs_staff":0,"cache_age_s":null,` +
-			`"last_import":null,"alarms":[],"devices":[]}` + "\n"},
+			`"last_import":null,"last_file":null,"alarms":[],"devices":[]}` + "\n"},
 		{"GET", "/v1/journal?limit=1", 200, loan + "}\n"},
 		{"GET", "/v1/journal?since=2", 200, `{"seq":2,"key":"LIB-1-7f3a-2","kind":"return","at":"2026-11-24T09:30:00-08:00",` +
 			`"clock":"synchronised","session":7,"role":"student","patron":null,"item":"31234000010042","due":"",` +
@@ -222,6 +227,9 @@ func TestTheAnswersHaveTheShapeOfTheDesign(t *testing.T) {
 		{"GET", "/v1/journal?since=3", 200, ""},
 		{"GET", "/v1/queue", 200, loan + `,"attempts":2,"since":"2026-11-24T09:31:00-08:00","answer":"item is lost"}` + "\n"},
 		{"GET", "/v1/journal?since=x", 400, `{"error":"since: \"x\" is not a sequence number"}` + "\n"},
+		{"GET", "/v1/stats?until=2026-11-25T00:00:00Z", 200, `{"day":"2026-11-24","hour":9,"kind":"loan","grade":"3","circ_type":"regular",` +
+			`"class":"500","count":2}` + "\n" + `{"day":"2026-11-24","hour":10,"kind":"return","grade":"","circ_type":"","class":"","count":1}` + "\n"},
+		{"GET", "/v1/stats?from=monday", 400, `{"error":"from: \"monday\" is not a time of RFC 3339"}` + "\n"},
 		{"GET", "/v1/verify", 500, `{"error":"the disk is gone"}` + "\n"},
 		{"GET", "/v1/coffee", 404, `{"error":"the daemon knows no \"GET /v1/coffee\""}` + "\n"},
 		{"DELETE", "/v1/journal", 404, `{"error":"the daemon knows no \"DELETE /v1/journal\""}` + "\n"},
@@ -253,6 +261,13 @@ func TestTheClientReadsWhatTheServerWrites(t *testing.T) {
 	}
 	if want := waitingOf(d.entries[2]); !reflect.DeepEqual(asJSON(t, waiting[2]), asJSON(t, want)) {
 		t.Errorf("queue: got %+v, want %+v", waiting[2], want)
+	}
+	from := at("2026-11-24T08:00:00Z")
+	if all, err := c.Stats(t.Context(), from, time.Time{}); err != nil || len(all) != 2 || all[0].Count != 2 || all[1].Class != "" {
+		t.Errorf("stats: %+v, %v", all, err)
+	}
+	if got := d.calls(); got[len(got)-1] != "stats 2026-11-24T08:00:00Z 0001-01-01T00:00:00Z" {
+		t.Errorf("asked for %q", got)
 	}
 	if _, err := c.Verify(t.Context()); err == nil || err.Error() != "the disk is gone" || errors.Is(err, ErrAway) {
 		t.Errorf("verify: %v", err)

@@ -15,7 +15,7 @@ import (
 // was not well formed.
 func FuzzAsked(f *testing.F) {
 	for _, seed := range []struct{ method, path, query string }{
-		{"GET", "/v1/status", ""}, {"GET", "/v1/journal", "since=3&limit=2"}, {"GET", "/v1/journal", "since=-1"}, {"POST", "/v1/settle", "key=K&why=done"},
+		{"GET", "/v1/status", ""}, {"GET", "/v1/journal", "since=3&limit=2"}, {"GET", "/v1/journal", "since=-1"}, {"GET", "/v1/stats", "from=x"}, {"POST", "/v1/settle", "key=K&why=done"},
 		{"POST", "/v1/import/patrons", "taken=2026-11-24T09:30:00Z&force=true&name=a.csv"}, {"POST", "/v1/import/%2e%2e", "taken=x"}, {"GET", "/v1/backup", ""},
 		{"DELETE", "/", "\x00"}, {"GET", "//v1//status", "a=%zz"},
 	} {

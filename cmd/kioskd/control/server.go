@@ -68,6 +68,9 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /v1/status", s.one(hurry, func(r *http.Request) (any, error) {
 		st, err := s.Desk.Status(r.Context())
 		st.Alarms, st.Devices = listed(st.Alarms), listed(st.Devices)
+		if st.LastFile != nil {
+			st.LastFile = &Tried{st.LastFile.At, st.LastFile.listed()}
+		}
 		return st, err
 	}))
 	mux.HandleFunc("GET /v1/devices", s.one(hurry, func(r *http.Request) (any, error) {
@@ -81,6 +84,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /v1/queue", func(w http.ResponseWriter, r *http.Request) {
 		s.list(w, r, func(ctx context.Context) iter.Seq2[any, error] { return shaped(s.Desk.Queue(ctx), waitingOf, 0) })
 	})
+	mux.HandleFunc("GET /v1/stats", s.stats)
 	mux.HandleFunc("POST /v1/import/{kind}", s.importFile)
 	mux.HandleFunc("GET /v1/backup", s.backup)
 	mux.HandleFunc("POST /v1/settle", s.one(hurry, func(r *http.Request) (any, error) {
@@ -94,6 +98,11 @@ func (s *Server) routes() http.Handler {
 		s.fail(w, r, refusal{http.StatusNotFound, "the daemon knows no " + strconv.Quote(r.Method+" "+r.URL.Path)})
 	})
 	return s.guard(mux)
+}
+
+func (r ImportReport) listed() ImportReport {
+	r.BadRows, r.Ignored = listed(r.BadRows), listed(r.Ignored)
+	return r
 }
 
 // listed makes an empty list [] on the wire, not null.
@@ -217,6 +226,41 @@ func number(r *http.Request, key string) (uint64, error) {
 	return n, nil
 }
 
+func (s *Server) stats(w http.ResponseWriter, r *http.Request) {
+	from, err1 := moment(r, "from")
+	until, err2 := moment(r, "until")
+	if err := cmp.Or(err1, err2); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	s.list(w, r, func(ctx context.Context) iter.Seq2[any, error] {
+		return func(yield func(any, error) bool) {
+			all, err := s.Desk.Stats(ctx, from, until)
+			if err != nil {
+				yield(nil, err)
+			}
+			for _, each := range all {
+				if !yield(each, nil) {
+					return
+				}
+			}
+		}
+	})
+}
+
+// moment reads a time of the request's query; zero if it is not there.
+func moment(r *http.Request, key string) (time.Time, error) {
+	text := r.URL.Query().Get(key)
+	if text == "" {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return at, refusal{http.StatusBadRequest, fmt.Sprintf("%s: %q is not a time of RFC 3339", key, text)}
+	}
+	return at, nil
+}
+
 // shaped gives entries their shape on the wire, the first limit of them; 0: all.
 func shaped[T any](entries iter.Seq2[kiosk.Entry, error], shape func(kiosk.Entry) T, limit uint64) iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) {
@@ -305,10 +349,9 @@ func (s *Server) importFile(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	report.BadRows, report.Ignored = listed(report.BadRows), listed(report.Ignored)
 	s.Log.Info("control: import", "kind", kind, "rows", report.Rows, "loaded", report.Loaded, "bad", report.Bad,
 		"refused", report.Refused != "")
-	write(w, http.StatusOK, report)
+	write(w, http.StatusOK, report.listed())
 }
 
 func importRequest(r *http.Request) (ImportRequest, error) {

@@ -5,6 +5,7 @@
 //	GET  /v1/devices                     a list of Device
 //	GET  /v1/journal?since=SEQ&limit=N   one Line a line, oldest first; limit 0 or missing: all
 //	GET  /v1/queue                       one Waiting a line, oldest first
+//	GET  /v1/stats?from=RFC3339&until=RFC3339   one Stat a line; a missing time: no bound
 //	GET  /v1/verify                      Verified
 //	GET  /v1/backup                      the journal as one file; its checksum is in the header Sha256
 //	POST /v1/settle?key=KEY&why=TEXT     {}
@@ -33,6 +34,9 @@ type Desk interface {
 	// reached the library system, in order. Either may end with one error.
 	Journal(ctx context.Context, since uint64) iter.Seq2[kiosk.Entry, error]
 	Queue(ctx context.Context) iter.Seq2[kiosk.Entry, error]
+
+	// Stats counts what happened from one moment on and before another; a zero one is no bound.
+	Stats(ctx context.Context, from, until time.Time) ([]Stat, error)
 
 	// Verify checks the whole journal's chain. A broken chain is no error, but a Verified that is not OK.
 	Verify(ctx context.Context) (Verified, error)
@@ -66,6 +70,7 @@ type Status struct {
 	NeedsStaff int         `json:"needs_staff"`
 	CacheAgeS  *int64      `json:"cache_age_s"` // since the snapshot was taken; null: there is none
 	LastImport *Imported   `json:"last_import"` // null: none
+	LastFile   *Tried      `json:"last_file"`   // null: none since the daemon has started
 	Alarms     []Alarm     `json:"alarms"`
 	Devices    []Device    `json:"devices"`
 }
@@ -77,6 +82,12 @@ type Imported struct {
 	Taken time.Time `json:"taken"` // when the library system wrote it
 	Rows  int       `json:"rows"`  // that were loaded
 	Bad   int       `json:"bad"`   // that were left out
+}
+
+// A Tried is the last file that was to be loaded, whatever became of it.
+type Tried struct {
+	At time.Time `json:"at"`
+	ImportReport
 }
 
 // An Alarm is a standing trouble.
@@ -139,6 +150,18 @@ func lineOf(e kiosk.Entry) Line {
 
 func waitingOf(e kiosk.Entry) Waiting {
 	return Waiting{lineOf(e), e.Attempts, e.Since, e.Answer}
+}
+
+// A Stat counts the acts of one kind, of one hour, grade, circulation type and class of call numbers. There
+// is no name in it.
+type Stat struct {
+	Day   string     `json:"day"` // ISO 8601
+	Hour  int        `json:"hour"`
+	Kind  kiosk.Kind `json:"kind"`
+	Grade string     `json:"grade"`
+	Type  string     `json:"circ_type"`
+	Class string     `json:"class"`
+	Count int        `json:"count"`
 }
 
 // A Verified is the result of checking the journal.
