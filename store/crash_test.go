@@ -51,7 +51,7 @@ func shoot(folder, name string, m crashImage, p promise, story func(*teller), w 
 	if w.r, err = recordFolder(folder); err != nil {
 		return nil, err
 	}
-	w.now, w.r.skips = monday.Add(time.Hour), w.skips
+	w.now, w.r.skips, w.steps = monday.Add(time.Hour), w.skips, p.steps
 	story(&w)
 	w.r.stop()
 	l := w.r.reel(name, p)

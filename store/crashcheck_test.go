@@ -29,6 +29,7 @@ type promise struct {
 	filed  []int           // the same of loans
 	backup uint64          // entries that the backup must hold
 	copied bool            // there must be one
+	steps  []string        // of the program that comes after the power cut; nil: this one
 	kept   [][]byte        // of a journal that is damaged: what must be found in the quarantine; nil: it is not
 }
 
@@ -102,6 +103,7 @@ func crashOptions(folder string) (Options, *ear) {
 // check opens the store on what a power cut has left, and tells the first thing that is wrong with it.
 func (p promise) check(folder string) error {
 	o, heard := crashOptions(folder)
+	o.journalSteps = p.steps
 	s, err := Open(o)
 	if err != nil {
 		return fmt.Errorf("open: %w", err)

@@ -24,7 +24,8 @@ type teller struct {
 	early bool                   // planted: acknowledges before the commit
 	skips func(name string) bool // planted: of these files, and of these folders by the store, there is no fsync
 	plant func(*Store) error
-	hurt  bool // the disk is damaged: the store will say so
+	hurt  bool     // the disk is damaged: the store will say so
+	steps []string // the journal's schema of a newer program; nil: of this one
 	err   error
 }
 
@@ -38,7 +39,8 @@ func (w *teller) then(f func() error) {
 func (w *teller) open() {
 	w.then(func() (err error) {
 		o, heard := crashOptions(w.r.folder)
-		o.Now = func() time.Time { return w.now }
+		o.Now, o.journalSteps = func() time.Time { return w.now }, w.steps
+		w.r.note(func(p *promise) { p.steps = w.steps })
 		if w.Store, err = Open(o); err != nil {
 			return err
 		}
@@ -52,6 +54,15 @@ func (w *teller) open() {
 			return w.plant(w.Store)
 		}
 		return nil
+	})
+}
+
+// upgrade brings a program whose journal has two more steps.
+func (w *teller) upgrade() {
+	w.then(func() (err error) {
+		w.steps, err = new(Options).steps("journal")
+		w.steps = append(w.steps, "CREATE TABLE note (seq INTEGER PRIMARY KEY) STRICT", "CREATE INDEX entry_at ON entry (at)")
+		return err
 	})
 }
 
@@ -230,6 +241,19 @@ var crashStories = map[string]func(*teller){
 		w.crowd(2)
 		w.record(2)
 		w.close()
+	},
+	"a newer program": func(w *teller) {
+		w.open()
+		w.record(3)
+		w.deliver(1, 1)
+		w.record(2)
+		w.close()
+		w.upgrade()
+		w.open()
+		w.record(1)
+		w.close()
+		w.open()
+		w.record(1)
 	},
 	// The cache's log is never flushed here, so what was loaded is in the snapshots alone.
 	"imports in a row": func(w *teller) {

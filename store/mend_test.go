@@ -109,20 +109,26 @@ func TestADamagedJournalIsPutAsideAtRunTime(t *testing.T) {
 	}
 }
 
-func TestALostTailIsNoticedAndItsKeysAreNotUsedAgain(t *testing.T) {
-	d := openDesk(t)
+// lendTwice lends two books, and tells of the second, and what the journal was before it.
+func (d *desk) lendTwice() (path string, old []byte, second kiosk.Act) {
+	d.t.Helper()
 	d.school()
 	d.lend("21", "31")
-	if err := d.Close(); err != nil {
-		t.Fatal(err)
+	path = filepath.Join(d.o.Folder, "journal.db")
+	err := d.Close()
+	if err == nil {
+		old, err = os.ReadFile(path)
 	}
-	path := filepath.Join(d.o.Folder, "journal.db")
-	old, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
 	d.open()
-	lost := d.lend("21", "32")
+	return path, old, d.lend("21", "32")
+}
+
+func TestALostTailIsNoticedAndItsKeysAreNotUsedAgain(t *testing.T) {
+	d := openDesk(t)
+	path, old, lost := d.lendTwice()
 	if err := errors.Join(d.Attempt(1), d.Close(), os.WriteFile(path, old, 0o600)); err != nil {
 		t.Fatal(err)
 	}
@@ -229,21 +235,10 @@ func TestAStrayRollbackJournalIsNotPlayedBack(t *testing.T) {
 // A file that could not be looked at when the desk started is looked at before it is written to.
 func TestAJournalThatCouldNotBeLookedAtIsExaminedLater(t *testing.T) {
 	d := openDesk(t)
-	d.school()
-	d.lend("21", "31")
-	if err := d.Close(); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(d.o.Folder, "journal.db")
-	old, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.open()
-	lost := d.lend("21", "32")
+	path, old, lost := d.lendTwice()
 	// The mark is a folder: reading it fails, as on a disk that gives an error for once.
 	mark := path + "-mark"
-	err = errors.Join(d.Close(), os.WriteFile(path, old, 0o600), os.Rename(mark, mark+".away"), os.Mkdir(mark, 0o700))
+	err := errors.Join(d.Close(), os.WriteFile(path, old, 0o600), os.Rename(mark, mark+".away"), os.Mkdir(mark, 0o700))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,18 +262,7 @@ func TestAJournalThatCouldNotBeLookedAtIsExaminedLater(t *testing.T) {
 // What was promised outlives any number of attempts to open the file again.
 func TestALossAtRunTimeIsNoticedAfterAFailedAttempt(t *testing.T) {
 	d := openDesk(t)
-	d.school()
-	d.lend("21", "31")
-	if err := d.Close(); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(d.o.Folder, "journal.db")
-	old, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.open()
-	lost := d.lend("21", "32")
+	path, old, lost := d.lendTwice()
 	d.journal.failed(ErrUnknown)
 	if err := errors.Join(d.journal.close(), os.Remove(path), os.Mkdir(path, 0o700)); err != nil {
 		t.Fatal(err)
