@@ -33,7 +33,7 @@ usage: kioskctl [-socket PATH] [-json] COMMAND
     -since SEQ       from this number on
   queue              what has not reached the library system yet
   queue settle KEY   take an entry off the queue that was seen to by hand
-    -why TEXT        what was done; it stays with the entry
+    -why TEXT        what was done; it fades with the names
   stats              counts of what happened, without names
     -by WHAT         a line for each day (by default), hour, grade, type (of circulation) or class (of call
                      numbers); with -json there is one for each of all these together
