@@ -31,7 +31,9 @@ func damaged(err error) bool {
 	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB, lib.SQLITE_FORMAT, lib.SQLITE_SCHEMA, lib.SQLITE_MISMATCH:
 		return true
 	}
-	return errors.Is(err, errDamaged)
+	// A value that is not of its column's type: the tables are STRICT, so nobody has written it. database/sql has
+	// no name for that error.
+	return errors.Is(err, errDamaged) || err != nil && strings.Contains(err.Error(), "sql: Scan error")
 }
 
 // spoilt tells whether an error means that a cache is to be made anew. That costs little, so it is made anew

@@ -285,6 +285,19 @@ func TestAHeaderThatSaysSomethingElseIsDamage(t *testing.T) {
 	}
 }
 
+// One byte of a record says of what type a value is. SQLite reads on, and a number is a text.
+func TestAValueOfAnotherTypeIsDamage(t *testing.T) {
+	h := &held{name: "some", dsn: ":memory:", opened: func() error { return nil }}
+	if err := h.open(); err != nil {
+		t.Fatal(err)
+	}
+	defer h.close()
+	var n uint64
+	if _, err := h.row("SELECT 'u'", nil, &n); !damaged(err) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestTheRotHarnessSeesADefect(t *testing.T) {
 	bad := rot(t, 300, func(o *Options) { o.trusting = true })
 	if len(bad) == 0 {
