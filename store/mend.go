@@ -181,8 +181,11 @@ func (j *journal) putAside(cause error) error {
 	if err := errors.Join(j.r.close(), j.w.close(), j.marker.close()); err != nil {
 		j.o.Log.Warn("the damaged journal's connections", "error", err)
 	}
-	j.promised = mark{}
-	return quarantine(j.path, string(kiosk.AlarmDamaged))
+	err := quarantine(j.path, string(kiosk.AlarmDamaged))
+	if err == nil {
+		j.promised, j.surveyed = mark{}, true // what comes next is new
+	}
+	return err
 }
 
 // loseTail goes on with a journal whose end is missing, under new keys: those of the lost entries were

@@ -280,6 +280,22 @@ func TestALossAtRunTimeIsNoticedAfterAFailedAttempt(t *testing.T) {
 	}
 }
 
+// A journal that was put aside before it had been examined whole leaves nothing to examine: damage that is met
+// later in the new one puts that aside too.
+func TestANewJournalNeedsNoExamination(t *testing.T) {
+	d := openDesk(t)
+	d.journal.surveyed = false
+	if err := errors.Join(d.journal.putAside(errDamaged), d.journal.start()); err != nil {
+		t.Fatal(err)
+	}
+	d.lend("21", "31")
+	d.journal.failed(errDamaged)
+	d.Mend()
+	if is := d.Stand(); !is.Writable || is.Next != 1 {
+		t.Errorf("%+v", is)
+	}
+}
+
 func TestAJournalOfAnotherVersionOfTheProgram(t *testing.T) {
 	d := openDesk(t)
 	d.school()
